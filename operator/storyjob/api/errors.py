@@ -1,0 +1,52 @@
+"""Every error that crosses a border between packages.
+
+StoryJobError
+├── InvalidInput          what the user wrote cannot work; the message names the field and the remedy
+├── CredentialsError      a Secret is missing, lacks its label or key
+├── StorageError          the bucket refused or cannot be reached; nothing was half written
+├── MediaError            bytes are not what their type says, too large, too slow, or not allowed to be fetched
+│   └── OutputExpired     the provider's link is dead; what was paid for may be lost
+├── FilmError             ffmpeg could not make the film
+└── SignatureError        a webhook's signature is missing, wrong or too old
+"""
+
+from __future__ import annotations
+
+
+class StoryJobError(Exception):
+    """The base of all errors of this project."""
+
+
+class InvalidInput(StoryJobError):
+    """What the user wrote cannot work."""
+
+
+class CredentialsError(StoryJobError):
+    """A provider's credentials cannot be read."""
+
+
+class StorageError(StoryJobError):
+    """The bucket refused, or cannot be reached. Trying again may help."""
+
+
+class MediaError(StoryJobError):
+    """Media cannot be taken as it is: wrong type, too large, too slow, or from a forbidden address.
+
+    ``retryable`` says whether fetching the same link again may help.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class OutputExpired(MediaError):
+    """The provider's link no longer works."""
+
+
+class FilmError(StoryJobError):
+    """The film cannot be assembled."""
+
+
+class SignatureError(StoryJobError):
+    """A webhook cannot be believed."""

@@ -1,0 +1,119 @@
+"""MediaProvider: how to reach one vendor account, how fast, and at what price."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from storyjob.api.conditions import Condition
+from storyjob.api.resource import ApiModel, ObjectMeta
+
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+Money = Annotated[str, Field(max_length=20, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
+
+
+class ProviderType(StrEnum):
+    """The vendors spoken to."""
+
+    REPLICATE = "replicate"
+    ELEVENLABS = "elevenlabs"
+    VERTEX_VEO = "vertex-veo"
+
+
+class SecretKey(ApiModel):
+    """One key of one Secret."""
+
+    name: Annotated[SecretName, Field(description="Name of a Secret in the MediaProvider's own namespace.")]
+    key: Annotated[str, Field(min_length=1, max_length=253, description="Which key of the Secret holds the value.")]
+
+
+class SecretSource(ApiModel):
+    """Where a secret value is read from."""
+
+    secret_ref: Annotated[
+        SecretKey,
+        Field(
+            description='The Secret must carry the label storyjob.dev/credentials: "true"; else any Secret of the '
+            "namespace could be sent to a host that a MediaProvider names."
+        ),
+    ]
+
+
+class Limits(ApiModel):
+    """How much may be asked of the provider at once, over all stories of the namespace."""
+
+    concurrent: Annotated[
+        int,
+        Field(ge=1, le=10_000, description="How many generations may be under way at once, until stored."),
+    ] = 10
+    requests_per_minute: Annotated[
+        int | None, Field(ge=1, le=100_000, description="How many generations may be started in a minute.")
+    ] = None
+
+
+class Polling(ApiModel):
+    """How often the provider is asked about a job. The slow poll runs behind webhooks too."""
+
+    initial_seconds: Annotated[int, Field(ge=1, le=3600, description="Pause before the first question.")] = 10
+    factor: Annotated[float, Field(ge=1, le=10, description="By how much each pause is longer than the last.")] = 1.5
+    max_seconds: Annotated[int, Field(ge=1, le=3600, description="The longest pause.")] = 60
+
+
+class Price(ApiModel):
+    """What a model costs, for the estimates; what a provider reports itself counts more."""
+
+    model: Annotated[str, Field(min_length=1, max_length=200, description='A model name, or "*" for all others.')]
+    per_generation: Annotated[Money | None, Field(description='USD for one generation, such as "0.025".')] = None
+    per_character: Annotated[Money | None, Field(description="USD for one character of narration.")] = None
+    per_second: Annotated[Money | None, Field(description="USD for one second of what was made.")] = None
+
+
+class MediaProviderSpec(ApiModel):
+    """How to reach one vendor account, how fast, and at what price."""
+
+    type: Annotated[ProviderType, Field(description="The vendor whose wire protocol is spoken.")]
+    endpoint: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            pattern=r"^https?://[^\s@?#]+$",
+            description="Base URL instead of the vendor's own, for proxies and the simulator. Plain http and private "
+            "addresses work only for hosts on the operator's allow-list.",
+        ),
+    ] = None
+    credentials: Annotated[SecretSource, Field(description="The API key or token of the account.")]
+    webhook: Annotated[
+        SecretSource | None,
+        Field(description="The key that signs webhooks. Not needed where the vendor's API tells it (replicate)."),
+    ] = None
+    completion: Annotated[
+        Literal["Webhook", "Poll"],
+        Field(description="Webhook: callbacks, with the slow poll behind them. Poll: only ask."),
+    ] = "Webhook"
+    limits: Annotated[Limits, Field(description="How much may be asked of the provider at once.")] = Limits()
+    polling: Annotated[Polling, Field(description="How often it is asked about a job.")] = Polling()
+    timeout_seconds: Annotated[int, Field(ge=10, le=86_400, description="After this a running job is cancelled.")] = (
+        1800
+    )
+    prices: Annotated[
+        list[Price],
+        Field(max_length=100, description="What its models cost; without a price the cost is unknown."),
+    ] = []
+
+
+class MediaProviderStatus(ApiModel):
+    """What the operator knows of a provider."""
+
+    observed_generation: Annotated[int, Field(description="The generation of the spec that this status is of.")] = -1
+    conditions: Annotated[list[Condition], Field(max_length=16, description="Ready, Stalled, Reconciling.")] = []
+
+
+class MediaProvider(ApiModel):
+    """One vendor account that stories buy media from."""
+
+    metadata: ObjectMeta
+    spec: MediaProviderSpec
+    status: MediaProviderStatus = MediaProviderStatus()

@@ -1,0 +1,158 @@
+"""Scene: the ledger of what was bought for one scene of a story. Made by the operator, not by users."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from storyjob.api.conditions import Condition
+from storyjob.api.mediaprovider import Name
+from storyjob.api.resource import ApiModel, ObjectMeta
+from storyjob.api.step import StepKind, StepPhase
+from storyjob.api.wishes import AudioRequest, ImageRequest, SceneName, Source, VideoRequest
+
+Hash = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Field(max_length=1024)]
+
+
+class StoryRef(ApiModel):
+    """The story that a scene belongs to."""
+
+    name: Annotated[Name, Field(description="Name of the StoryJob in the same namespace.")]
+
+
+class SceneSpec(ApiModel):
+    """What the scene asks for, with the story's defaults merged in."""
+
+    story_ref: Annotated[StoryRef, Field(description="The story that this scene belongs to.")]
+    name: SceneName
+    index: Annotated[int, Field(ge=0, le=999, description="The scene's place in the story, from 0.")]
+    image: Annotated[ImageRequest | None, Field(description="A picture to be generated.")] = None
+    audio: Annotated[AudioRequest | None, Field(description="A narration to be spoken.")] = None
+    video: Annotated[VideoRequest | None, Field(description="A clip to be generated.")] = None
+    source: Annotated[Source | None, Field(description="A file of your own to be shown.")] = None
+    seconds: Annotated[
+        float | None, Field(gt=0, le=600, description="How long the scene is seen when it has no narration.")
+    ] = None
+    regenerate: Annotated[
+        str | None, Field(max_length=64, description="Any new text makes all media of the scene anew.")
+    ] = None
+    cache: Annotated[
+        Literal["Reuse", "Bypass"],
+        Field(description="Bypass: bytes in the bucket are not reused for new steps."),
+    ] = "Reuse"
+
+    def kinds(self) -> list[StepKind]:
+        """Return the steps that this scene asks for."""
+        return [kind for kind in StepKind if self.wish(kind) is not None]
+
+    def wish(self, kind: StepKind) -> ImageRequest | AudioRequest | VideoRequest | None:
+        """Return what is asked for of one kind."""
+        match kind:
+            case StepKind.IMAGE:
+                return self.image
+            case StepKind.AUDIO:
+                return self.audio
+            case StepKind.VIDEO:
+                return self.video
+
+
+class StepOutput(ApiModel):
+    """A file in the bucket."""
+
+    uri: Annotated[str, Field(max_length=1024, description="s3:// address.")]
+    sha256: Annotated[Hash, Field(description="SHA-256 of the bytes, hex.")]
+    bytes: Annotated[int, Field(ge=0, description="Size.")]
+    content_type: Annotated[str, Field(max_length=100, description="Media type, found from the bytes.")]
+    seconds: Annotated[float | None, Field(description="Measured length of a narration or clip.")] = None
+
+
+class CallbackRecord(ApiModel):
+    """A webhook that came. The sidecar writes it and nothing else; a hint, never a result."""
+
+    token_hash: Annotated[Hash, Field(description="SHA-256 of the token in the callback's URL.")]
+    job_id: Annotated[str | None, Field(max_length=512, description="The provider's job, as the callback said.")] = None
+    at: Annotated[datetime, Field(description="When it came.")]
+
+
+class StepStatus(ApiModel):
+    """One step and its newest attempt."""
+
+    phase: Annotated[StepPhase, Field(description="Where the step stands.")] = StepPhase.WAITING
+    attempt: Annotated[int, Field(ge=0, description="How many attempts were begun, over the step's whole life.")] = 0
+    failures: Annotated[int, Field(ge=0, description="Failed attempts that count against `retry.limit`.")] = 0
+    allowance: Annotated[
+        str | None,
+        Field(max_length=64, description="What the failures are counted for: a new wish starts from 0."),
+    ] = None
+    token_hash: Annotated[Hash | None, Field(description="SHA-256 of the attempt's random token.")] = None
+    input_hash: Annotated[Hash | None, Field(description="SHA-256 of what was asked for, pinned at intent.")] = None
+    provider: Annotated[str | None, Field(max_length=63, description="MediaProvider that was asked.")] = None
+    model: Annotated[str | None, Field(max_length=200, description="Model that was asked.")] = None
+    job_id: Annotated[str | None, Field(max_length=512, description="The provider's name of the job.")] = None
+    handles: Annotated[
+        dict[str, Annotated[str, Field(max_length=1024)]] | None,
+        Field(max_length=8, description="What else is needed to find the job at the provider."),
+    ] = None
+    intent_at: Annotated[datetime | None, Field(description="When it was decided to buy.")] = None
+    submitted_at: Annotated[datetime | None, Field(description="When the provider took the job.")] = None
+    finished_at: Annotated[datetime | None, Field(description="When the bytes were stored, or the attempt failed.")] = (
+        None
+    )
+    retry_at: Annotated[datetime | None, Field(description="No new attempt before this.")] = None
+    estimated_cost: Annotated[str | None, Field(max_length=24, description="USD, before the attempt.")] = None
+    cost: Annotated[str | None, Field(max_length=24, description="USD, of the newest attempt, once known.")] = None
+    previous_cost: Annotated[str | None, Field(max_length=24, description="USD, of all attempts before.")] = None
+    reused: Annotated[bool, Field(description="The bytes were in the bucket already; nothing was bought.")] = False
+    reason: Annotated[str | None, Field(max_length=64, description="Why it is in this phase, in one word.")] = None
+    message: Annotated[Text | None, Field(description="Why it is in this phase, for a person.")] = None
+    output: Annotated[StepOutput | None, Field(description="What was made.")] = None
+    callback: Annotated[CallbackRecord | None, Field(description="The webhook that came, if one did.")] = None
+
+    @property
+    def live(self) -> bool:
+        """Whether an attempt may be running at the provider, or its result is not yet in the bucket."""
+        return self.phase in LIVE_PHASES
+
+
+LIVE_PHASES = frozenset({StepPhase.SUBMITTING, StepPhase.RUNNING, StepPhase.STORING, StepPhase.OUTCOME_UNKNOWN})
+
+
+class Steps(ApiModel):
+    """The steps by kind: an object and not a list, since a merge patch replaces a list whole."""
+
+    image: Annotated[StepStatus | None, Field(description="The picture.")] = None
+    audio: Annotated[StepStatus | None, Field(description="The narration.")] = None
+    video: Annotated[StepStatus | None, Field(description="The clip.")] = None
+
+    def get(self, kind: StepKind) -> StepStatus | None:
+        """Return the status of one step, None before anything happened to it."""
+        step: StepStatus | None = getattr(self, kind.value)
+        return step
+
+
+class SceneStatus(ApiModel):
+    """What was bought for this scene and where it is."""
+
+    observed_generation: Annotated[int, Field(description="The generation of the spec that this status is of.")] = -1
+    phase: Annotated[
+        Literal["Pending", "Processing", "Completed", "Failed"] | None,
+        Field(description="The scene in one word."),
+    ] = None
+    steps: Annotated[Steps, Field(description="The media requests and their newest attempts.")] = Steps()
+    source: Annotated[StepOutput | None, Field(description="The file of your own, as found in the bucket.")] = None
+    conditions: Annotated[list[Condition], Field(max_length=16, description="Ready, Reconciling, Stalled, …")] = []
+
+
+class Scene(ApiModel):
+    """The ledger of what was bought for one scene of a story."""
+
+    metadata: ObjectMeta
+    spec: SceneSpec
+    status: SceneStatus = SceneStatus()
+
+    def step(self, kind: StepKind) -> StepStatus:
+        """Return the status of one step; a step that nothing happened to yet waits."""
+        return self.status.steps.get(kind) or StepStatus()

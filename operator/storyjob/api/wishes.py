@@ -1,0 +1,134 @@
+"""What a scene asks for: the same words in a StoryJob, in its defaults and, merged, in a Scene."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from storyjob.api.mediaprovider import Name
+from storyjob.api.resource import ApiModel
+
+Model = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        # Model names become a part of URL paths, so nothing that a path gives a meaning to.
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*(/[A-Za-z0-9][A-Za-z0-9._:@-]*){0,3}$",
+        description="The vendor's name of the model, such as black-forest-labs/flux-dev.",
+    ),
+]
+Voice = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="The vendor's name or id of the voice.",
+    ),
+]
+Prompt = Annotated[str, Field(min_length=1, max_length=4000)]
+Narration = Annotated[str, Field(min_length=1, max_length=5000, pattern=r"\S")]
+Seed = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=4_294_967_295,
+        description="Makes a model repeat itself, where it can. Never drawn by itself.",
+    ),
+]
+ModelInput = Annotated[
+    dict[str, Any],
+    Field(
+        max_length=64,
+        description="Further inputs of the model, passed on as they are. See the vendor's page of the model.",
+    ),
+]
+SceneName = Annotated[
+    Name,
+    Field(description="Unique in the story. A scene that keeps its name keeps its media when it is moved."),
+]
+
+
+class ProviderRef(ApiModel):
+    """A MediaProvider in the story's namespace."""
+
+    name: Annotated[Name, Field(description="Name of a MediaProvider in the same namespace.")]
+
+
+_Provider = Annotated[ProviderRef, Field(description="Which MediaProvider makes it; else the story's default.")]
+
+
+class ImageRequest(ApiModel):
+    """A picture to be generated."""
+
+    prompt: Annotated[Prompt, Field(description="What is to be seen. The story's `defaults.style` is appended.")]
+    provider_ref: _Provider | None = None
+    model: Model | None = None
+    seed: Seed | None = None
+    input: ModelInput | None = None
+
+
+class AudioRequest(ApiModel):
+    """A narration to be spoken. Its measured length is how long the scene is seen."""
+
+    text: Annotated[Narration, Field(description="The words to be spoken; captions are written from them.")]
+    provider_ref: _Provider | None = None
+    model: Model | None = None
+    voice: Voice | None = None
+    seed: Seed | None = None
+    input: ModelInput | None = None
+
+
+class VideoRequest(ApiModel):
+    """A clip to be generated, from the prompt alone or from the scene's own picture."""
+
+    prompt: Annotated[Prompt, Field(description="What moves, and how.")]
+    from_: Annotated[
+        Literal["image"] | None,
+        Field(alias="from", description="image: the clip starts from this scene's generated picture."),
+    ] = None
+    provider_ref: _Provider | None = None
+    model: Model | None = None
+    seed: Seed | None = None
+    input: ModelInput | None = None
+
+
+class Source(ApiModel):
+    """A file of your own that is shown instead of something generated."""
+
+    uri: Annotated[
+        str,
+        Field(
+            max_length=1024,
+            pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s?#]+$",
+            description="s3:// address of a picture or clip, under the namespace's own prefix of the operator's bucket "
+            "or one of the operator's shared prefixes.",
+        ),
+    ]
+
+
+class ImageDefaults(ApiModel):
+    """What image requests use that do not say otherwise."""
+
+    provider_ref: _Provider | None = None
+    model: Model | None = None
+    input: ModelInput | None = None
+
+
+class AudioDefaults(ApiModel):
+    """What narrations use that do not say otherwise."""
+
+    provider_ref: _Provider | None = None
+    model: Model | None = None
+    voice: Voice | None = None
+    input: ModelInput | None = None
+
+
+class VideoDefaults(ApiModel):
+    """What clips use that do not say otherwise."""
+
+    provider_ref: _Provider | None = None
+    model: Model | None = None
+    input: ModelInput | None = None
