@@ -1,0 +1,51 @@
+"""How the API server is found and trusted: kubeconfig or the pod's service account, by the official client."""
+
+from __future__ import annotations
+
+import os
+
+import aiohttp
+from kubernetes.aio import client, config
+
+LIST_AND_WRITE_LIMIT = 64  # connections; more only queue at the API server, which then answers 429
+
+
+class Connection:
+    """One pool of connections to one API server, with credentials that renew themselves."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        self._configuration = configuration
+        self._ssl = client.rest.RESTClientObject(configuration).ssl_context
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    async def load(cls) -> Connection:
+        """Read KUBECONFIG where it is set, else the pod's service account, else the user's own kubeconfig."""
+        configuration = client.Configuration()
+        if "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(client_configuration=configuration)
+        return cls(configuration)
+
+    @property
+    def server(self) -> str:
+        return str(self._configuration.host).rstrip("/")
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return the pool, made on first use inside the running loop."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=LIST_AND_WRITE_LIMIT, ssl=self._ssl)
+            # A watch line holds a whole object, far more than aiohttp's default line buffer.
+            self._session = aiohttp.ClientSession(connector=connector, read_bufsize=2**21)
+        return self._session
+
+    async def authorization(self) -> dict[str, str]:
+        """Return the header that proves who we are; the pod's token file is read again as it rotates."""
+        settings = await self._configuration.auth_settings()
+        token = settings.get("BearerToken")
+        return {"Authorization": str(token["value"])} if token else {}
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
