@@ -7,7 +7,8 @@ StoryJobError
 ├── MediaError            bytes are not what their type says, too large, too slow, or not allowed to be fetched
 │   └── OutputExpired     the provider's link is dead; what was paid for may be lost
 ├── FilmError             ffmpeg could not make the film
-└── SignatureError        a webhook's signature is missing, wrong or too old
+├── SignatureError        a webhook's signature is missing, wrong or too old
+└── LocalWorldError       a part of the local control plane or demo cannot be had, did not start, or died
 """
 
 from __future__ import annotations
@@ -50,3 +51,7 @@ class FilmError(StoryJobError):
 
 class SignatureError(StoryJobError):
     """A webhook cannot be believed."""
+
+
+class LocalWorldError(StoryJobError):
+    """A part of the local world cannot be had, did not start, or died."""

@@ -1,0 +1,104 @@
+"""The one control plane and the one S3 server that a whole test session shares."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from storyjob.local.binaries import get_binaries
+from storyjob.local.controlplane import ControlPlane
+from storyjob.local.kubectl import Kubectl
+from storyjob.local.report import Report
+from storyjob.local.s3 import Bucket, S3Server
+
+PROJECT = Path(__file__).resolve().parents[2]
+FIXTURES = frozenset({"cluster", "s3"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running API server, with the rights of system:masters."""
+
+    url: str
+    kubeconfig: Path
+    authority: Path
+    """The PEM file that verifies its certificate."""
+    token: str = field(repr=False)
+    kubectl: Kubectl
+    """``kubectl(*arguments, stdin=None) -> str``; blocking."""
+    control_plane: ControlPlane
+    """For tests that break parts of it; leave all parts running and ready."""
+
+    def create_namespace(self, prefix: str = "test") -> str:
+        """Create a namespace with a name of its own and return the name."""
+        name = f"{prefix}-{secrets.token_hex(4)}"
+        self.kubectl("create", "namespace", name)
+        return name
+
+    def delete_namespace(self, name: str) -> None:
+        """Ask for the deletion of a namespace without waiting for its end."""
+        self.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+def run(work: Coroutine[object, object, None]) -> None:
+    """Run ``work`` in a loop of its own, leaving the loops of pytest-asyncio alone."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
+@contextmanager
+def running_cluster(folder: Path) -> Iterator[Cluster]:
+    """Start a control plane in ``folder`` and stop it at the end."""
+    plane = ControlPlane(get_binaries(Report()), folder)
+    run(plane.start())
+    try:
+        yield Cluster(
+            url=plane.url,
+            kubeconfig=plane.kubeconfig,
+            authority=plane.authority,
+            token=plane.token,
+            kubectl=Kubectl(plane.kubeconfig),
+            control_plane=plane,
+        )
+    finally:
+        run(plane.stop())
+
+
+@contextmanager
+def running_s3(folder: Path) -> Iterator[Bucket]:
+    """Start an S3 server in ``folder`` and stop it at the end."""
+    server = S3Server(folder)
+    run(server.start())
+    try:
+        yield server.bucket
+    finally:
+        run(server.stop())
+
+
+def prepare(session: pytest.Session) -> None:
+    """Get the binaries before the first test that needs them, outside its time limit and in plain sight.
+
+    Where they must be built, that takes minutes, and a fixture's time counts as the test's.
+    """
+    if session.config.option.collectonly or not any(needs_cluster(item) for item in session.items):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    if capture is None:
+        get_binaries(Report())
+        return
+    with capture.global_and_fixture_disabled():
+        get_binaries(Report())
+
+
+def needs_cluster(item: pytest.Item) -> bool:
+    """Return whether a test asks for the control plane, directly or through another fixture."""
+    return "cluster" in getattr(item, "fixturenames", ())
