@@ -1,0 +1,47 @@
+"""Lists the provider types: what each can do, how it is built and where it lives. A new vendor is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from storyjob.api.capabilities import Capabilities
+from storyjob.api.errors import InvalidInput
+from storyjob.providers import elevenlabs, replicate, veo
+from storyjob.providers.base import Connection, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderType:
+    """One vendor. ``signing_secret`` fetches the key of its webhooks, where its API tells it."""
+
+    capabilities: Capabilities
+    build: Callable[[Connection], Provider]
+    endpoint: str
+    signing_secret: Callable[[Connection], Awaitable[str]] | None = None
+
+
+PROVIDERS: Mapping[str, ProviderType] = MappingProxyType(
+    {
+        "elevenlabs": ProviderType(elevenlabs.CAPABILITIES, elevenlabs.ElevenLabs, elevenlabs.ENDPOINT),
+        "replicate": ProviderType(
+            replicate.CAPABILITIES, replicate.Replicate, replicate.ENDPOINT, replicate.fetch_signing_secret
+        ),
+        "vertex-veo": ProviderType(veo.CAPABILITIES, veo.Veo, veo.ENDPOINT),
+    }
+)
+
+
+def provider_types() -> tuple[str, ...]:
+    """Return the names that ``spec.type`` of a MediaProvider may have, sorted."""
+    return tuple(sorted(PROVIDERS))
+
+
+def provider_type(name: str) -> ProviderType:
+    """Return the provider type of that name. Raises ``InvalidInput`` for an unknown one."""
+    try:
+        return PROVIDERS[name]
+    except KeyError:
+        known = ", ".join(provider_types())
+        raise InvalidInput(f"provider type {name!r} is not known; known: {known}") from None

@@ -1,0 +1,116 @@
+"""Reads Google's error documents and a Veo operation: running, failed, filtered, or a clip in base64."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+
+from storyjob.api.outcome import BytesOutput, Failure, FailureKind, JobPhase, Observation, Result
+from storyjob.providers.answers import Dialect, JsonObject, as_text
+from storyjob.providers.cleaning import clean
+from storyjob.providers.content_filter import is_content_refusal
+
+_CANCELLED = 1
+# google.rpc.Code. The job had been taken, so nothing here is Throttled or Unavailable, which are never counted:
+# code 8 inside an operation is a shortage of capacity after the start, and counts as a failed try.
+_KINDS = {
+    3: FailureKind.INVALID,  # INVALID_ARGUMENT
+    5: FailureKind.INVALID,  # NOT_FOUND
+    7: FailureKind.UNAUTHORIZED,  # PERMISSION_DENIED
+    9: FailureKind.INVALID,  # FAILED_PRECONDITION
+    11: FailureKind.INVALID,  # OUT_OF_RANGE
+    12: FailureKind.INVALID,  # UNIMPLEMENTED
+    16: FailureKind.UNAUTHORIZED,  # UNAUTHENTICATED
+}
+# google.rpc.ErrorInfo reasons that say more than the HTTP status.
+_REASONS = {
+    "API_KEY_INVALID": FailureKind.UNAUTHORIZED,
+    "API_KEY_SERVICE_BLOCKED": FailureKind.UNAUTHORIZED,
+    "BILLING_DISABLED": FailureKind.QUOTA,
+}
+
+
+def judge(operation: JsonObject, secrets: Iterable[str]) -> Observation:
+    """Return how the operation stands.
+
+    Google calls an operation done, without an error, also when its filter kept every clip back.
+    """
+    if operation.get("done") is not True:
+        return Observation(JobPhase.RUNNING)
+    error = operation.get("error")
+    if isinstance(error, dict) and error:
+        return _failed(error, secrets)
+    response = operation.get("response")
+    response = response if isinstance(response, dict) else {}
+    videos = response.get("videos")
+    video = videos[0] if isinstance(videos, list) and videos else None
+    if isinstance(video, dict):
+        return _delivered(video, secrets)
+    if response.get("raiMediaFilteredCount") or response.get("raiMediaFilteredReasons"):
+        reasons = response.get("raiMediaFilteredReasons")
+        shown = "; ".join(as_text(reason) for reason in reasons) if isinstance(reasons, list) else "no reason given"
+        return _failure(FailureKind.REFUSED, f"Veo's content filter kept the clip back: {shown}", secrets)
+    return _failure(FailureKind.INVALID, "Veo's operation is done but holds no clip", secrets)
+
+
+def too_large(limit: int) -> Observation:
+    """Say that a finished clip does not fit. Final, because it would be as large the next time."""
+    what = f"Veo's clip is larger than {limit // 2**20} MiB in base64; ask for fewer seconds or a lower resolution"
+    return _failure(FailureKind.INVALID, what, ())
+
+
+def _delivered(video: JsonObject, secrets: Iterable[str]) -> Observation:
+    encoded, mime = video.get("bytesBase64Encoded"), video.get("mimeType")
+    if isinstance(encoded, str) and encoded:
+        try:
+            data = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            return _failure(FailureKind.INVALID, "Veo's clip is not base64", secrets)
+        content_type = mime if isinstance(mime, str) and mime.startswith("video/") else "video/mp4"
+        return Observation(JobPhase.SUCCEEDED, result=Result(BytesOutput(data, content_type)))
+    uri = as_text(video.get("gcsUri", "nowhere"))
+    what = f"Veo stored the clip at {uri}, which the operator cannot read; remove storageUri and copy the clip by hand"
+    return _failure(FailureKind.INVALID, what, secrets)
+
+
+def _failed(error: JsonObject, secrets: Iterable[str]) -> Observation:
+    code, text = error.get("code"), as_text(error.get("message") or "no reason given")
+    if code == _CANCELLED:
+        return Observation(JobPhase.CANCELED, message=clean(f"Veo: {text}", secrets))
+    kind = _KINDS.get(code, FailureKind.FAILED) if isinstance(code, int) else FailureKind.FAILED
+    if is_content_refusal(text):
+        kind = FailureKind.REFUSED
+    return _failure(kind, f"Veo: {text} (code {as_text(code)})", secrets)
+
+
+def _failure(kind: FailureKind, message: str, secrets: Iterable[str]) -> Observation:
+    return Observation(JobPhase.FAILED, failure=Failure(kind, clean(message, secrets)))
+
+
+def _error(document: JsonObject) -> JsonObject:
+    error = document.get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _words(document: JsonObject) -> str:
+    error = _error(document)
+    return as_text(error["message"]) if error.get("message") else as_text(document)
+
+
+def _refine(status: int, document: JsonObject) -> FailureKind | None:
+    error = _error(document)
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else []:
+        reason = detail.get("reason") if isinstance(detail, dict) else None
+        if isinstance(reason, str) and reason in _REASONS:
+            return _REASONS[reason]
+    refused = status == 400 and is_content_refusal(as_text(error.get("message") or ""))
+    return FailureKind.REFUSED if refused else None
+
+
+# Google documents 503 UNAVAILABLE as "try again" and names the operation only in a success. A 503 that is not
+# Google's own document may come from a proxy that gave up on a request which went through.
+DIALECT = Dialect(
+    "Vertex AI", _words, refine=_refine, not_taken=lambda document: _error(document).get("status") == "UNAVAILABLE"
+)

@@ -1,0 +1,77 @@
+"""Builders for tests of provider adapters: requests, attempts, and vendors made of one function."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from storyjob.api.step import StepKind
+from storyjob.providers.base import Attempt, Connection, InputFile, Job, Provider, Request
+from storyjob.providers.registry import provider_type
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+CALLBACK = f"https://hooks.example.com/api/webhooks/job/uid.image?token={TOKEN}"
+SECRET = "a-secret-nobody-may-see"
+
+Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+REQUESTS = {
+    "replicate": Request(StepKind.IMAGE, "black-forest-labs/flux-dev", "a small fox"),
+    "elevenlabs": Request(StepKind.AUDIO, "eleven_multilingual_v2", "A small fox.", voice="aria"),
+    "vertex-veo": Request(StepKind.VIDEO, "veo-3.1-fast-generate-001", "pan to the moon"),
+}
+OPERATION = "projects/p1/locations/us-central1/publishers/google/models/veo-3.1-fast-generate-001/operations/0123-abcd"
+JOBS = {
+    "replicate": Job("abc123", StepKind.IMAGE, REQUESTS["replicate"].model),
+    "elevenlabs": Job("req-1", StepKind.AUDIO, REQUESTS["elevenlabs"].model),
+    "vertex-veo": Job(OPERATION, StepKind.VIDEO, REQUESTS["vertex-veo"].model),
+}
+STILL = InputFile(b"\x89PNG still", "image/png")
+
+
+def an_attempt(**changes: Any) -> Attempt:
+    """Return an attempt with a callback URL, changed as asked."""
+    return Attempt(**{"token": TOKEN, "callback_url": CALLBACK, "deadline_seconds": 1800, **changes})
+
+
+@dataclass
+class Vendor:
+    """A vendor that answers with a function and remembers what it was asked."""
+
+    answer: Answer
+    asked: list[httpx.Request] = field(default_factory=list)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Take one request, as a transport's handler does."""
+        await request.aread()
+        self.asked.append(request)
+        answer = self.answer(request)
+        return answer if isinstance(answer, httpx.Response) else await answer
+
+
+def connect(type_: str, vendor: Vendor, secret: str = SECRET, endpoint: str = "") -> Provider:
+    """Return the adapter of ``type_``, connected to a vendor in memory."""
+    return provider_type(type_).build(connection(type_, vendor, secret, endpoint))
+
+
+def connection(type_: str, vendor: Vendor, secret: str = SECRET, endpoint: str = "") -> Connection:
+    """Return a connection to a vendor in memory."""
+    http = httpx.AsyncClient(transport=httpx.MockTransport(vendor))
+    return Connection(endpoint or provider_type(type_).endpoint, secret, http)
+
+
+def answering(status: int, **kwargs: Any) -> Vendor:
+    """Return a vendor that always answers the same: ``json=``, ``content=``, ``headers=``."""
+    return Vendor(lambda request: httpx.Response(status, **kwargs))
+
+
+def raising(error: Exception) -> Vendor:
+    """Return a vendor whose connection always fails the same way."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return Vendor(answer)
