@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 
 import aiohttp
@@ -27,6 +28,18 @@ class Connection:
         else:
             await config.load_kube_config(client_configuration=configuration)
         return cls(configuration)
+
+    def anonymous(self) -> Connection:
+        """Return a connection of its own that proves nobody's identity, for calls with somebody else's token.
+
+        The API server believes a client certificate before it looks at a token, so a caller's token sent over our
+        own connections would act with our rights wherever the kubeconfig holds a certificate.
+        """
+        configuration = copy.deepcopy(self._configuration)
+        configuration.cert_file = configuration.key_file = None
+        configuration.api_key = {}
+        configuration.refresh_api_key_hook = None
+        return Connection(configuration)
 
     @property
     def server(self) -> str:

@@ -5,7 +5,8 @@ ClusterError
 ├── Conflict        409: it exists already, or our resourceVersion is old
 ├── TestFailed      422: a `test` of a JSON patch did not hold; nothing was written
 ├── Invalid         422: the schema or a rule refuses the object; the message names the field
-├── Forbidden       401, 403: the token is wrong or RBAC does not allow it
+├── Forbidden       403: RBAC does not allow it
+│   └── Unauthorized 401: the token is missing, wrong or expired
 ├── Gone            410: the watch's or list's resourceVersion is too old
 └── Unavailable     429, 5xx, connection lost, timeout: it may or may not have been done
 """
@@ -36,11 +37,19 @@ class TestFailed(ClusterError):
 
 
 class Invalid(ClusterError):
-    """The schema or a rule refuses the object."""
+    """The schema or a rule refuses the object; ``field`` names the first wrong one, as "spec.scenes[0].name"."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Forbidden(ClusterError):
     """The token is wrong, or RBAC does not allow it."""
+
+
+class Unauthorized(Forbidden):
+    """The token is missing, wrong or expired."""
 
 
 class Gone(ClusterError):
@@ -56,7 +65,7 @@ class Unavailable(ClusterError):
 
 
 _BY_STATUS: dict[int, type[ClusterError]] = {
-    401: Forbidden,
+    401: Unauthorized,
     403: Forbidden,
     404: NotFound,
     409: Conflict,
@@ -69,7 +78,8 @@ def from_status(what: str, status: int, body: dict[str, Any], retry_after: float
     message = f"{what}: {status} {body.get('message') or body.get('reason') or 'no message'}"
     if status == 422:
         # A failed `test` comes without causes; a schema violation names each field in them.
-        return Invalid(message) if (body.get("details") or {}).get("causes") else TestFailed(message)
+        causes = (body.get("details") or {}).get("causes")
+        return Invalid(message, field=causes[0].get("field")) if causes else TestFailed(message)
     if status in _BY_STATUS:
         return _BY_STATUS[status](message)
     if status == 429 or status >= 500:

@@ -1,0 +1,174 @@
+"""Writes Scene statuses, each write guarded so that an old view of the world can neither buy nor overwrite."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from storyjob.api.scene import Scene, SceneStatus
+from storyjob.api.step import StepKind
+from storyjob.cluster.cache import Cache, Key
+from storyjob.cluster.client import Cluster
+from storyjob.cluster.errors import ClusterError, NotFound, TestFailed, Unavailable
+from storyjob.cluster.patches import status_patch
+from storyjob.cluster.resources import SCENES
+
+_log = logging.getLogger(__name__)
+
+Apply = Callable[[Scene], SceneStatus]
+LONGEST_PAUSE = 10.0  # seconds between tries of a write that must not be lost
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Write only if nobody wrote since our view. ``token_hash`` tells our own write apart after a lost answer."""
+
+    kind: StepKind | None = None
+    token_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Write as long as the step's newest attempt is ours, whatever else changed: never dropped."""
+
+    kind: StepKind
+    token_hash: str
+
+
+Guard = Exact | Owned
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    uid: str
+    apply: Apply
+    guard: Guard
+    done: asyncio.Future[Scene]
+
+
+class Ledger:
+    """One writer per Scene: changes that come while a write is under way go out together in the next one."""
+
+    def __init__(self, cluster: Cluster, scenes: Cache[Scene]) -> None:
+        self._cluster = cluster
+        self._scenes = scenes
+        self._pending: dict[Key, list[_Pending]] = defaultdict(list)
+        self._writers: dict[Key, asyncio.Task[None]] = {}
+
+    async def change(self, key: Key, uid: str, guard: Guard, apply: Apply) -> Scene:
+        """Write what ``apply`` makes of the Scene's status and return the Scene as written.
+
+        Raises ``TestFailed`` when the guard does not hold and ``NotFound`` when the Scene is gone; nothing was
+        written then. An ``Owned`` change is tried until the API server answers. Whatever ``apply`` raises comes back.
+        """
+        done: asyncio.Future[Scene] = asyncio.get_running_loop().create_future()
+        self._pending[key].append(_Pending(uid, apply, guard, done))
+        if key not in self._writers:
+            self._writers[key] = asyncio.create_task(self._write_all(key))
+        return await done
+
+    async def _write_all(self, key: Key) -> None:
+        await asyncio.sleep(0)  # lets changes that belong to the same moment join the first write
+        try:
+            while batch := self._pending.pop(key, []):
+                await self._write_together(key, batch)
+        finally:
+            del self._writers[key]
+
+    async def _write_together(self, key: Key, batch: list[_Pending]) -> None:
+        if len(batch) > 1:
+            try:
+                scene = await self._patch(key, batch)
+            except Exception as error:  # noqa: BLE001 (each is tried again alone and then meets its own error)
+                _log.debug("%s: %d changes could not be written together: %s", key, len(batch), error)
+            else:
+                for pending in batch:
+                    _answer(pending, scene)
+                return
+        for pending in batch:
+            try:
+                _answer(pending, await self._write_one(key, pending))
+            except Exception as error:  # noqa: BLE001 (it belongs to the caller who waits for it)
+                if not pending.done.cancelled():
+                    pending.done.set_exception(error)
+
+    async def _write_one(self, key: Key, pending: _Pending) -> Scene:
+        pause = 0.1
+        while True:
+            try:
+                return await self._patch(key, [pending])
+            except TestFailed:
+                if isinstance(pending.guard, Exact):
+                    raise
+                scene = await self._read_again(key)
+                if scene.step(pending.guard.kind).token_hash != pending.guard.token_hash:
+                    raise
+            except Unavailable as error:
+                if isinstance(pending.guard, Exact):
+                    return await self._after_lost_answer(key, pending.guard, error)
+                _log.warning("%s: %s; trying again in %.1f s", key, error, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _after_lost_answer(self, key: Key, guard: Exact, error: Unavailable) -> Scene:
+        """Find out whether the write happened: an intent that did must be known by the one who may act on it."""
+        if guard.kind is None or guard.token_hash is None:
+            raise error
+        scene = await self._read_again(key)
+        if scene.step(guard.kind).token_hash == guard.token_hash:
+            return scene
+        raise error
+
+    async def _read_again(self, key: Key) -> Scene:
+        pause = 0.1
+        while True:
+            try:
+                scene = Scene.model_validate(await self._cluster.get(SCENES, *key))
+            except NotFound:
+                raise
+            except ClusterError as error:
+                _log.warning("%s: %s; reading again in %.1f s", key, error, pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                self._scenes.put(scene)
+                return scene
+
+    async def _patch(self, key: Key, batch: list[_Pending]) -> Scene:
+        scene = self._scenes.get(key)
+        if scene is None or scene.metadata.uid != batch[0].uid:
+            scene = await self._read_again(key)
+        tests: list[dict[str, Any]] = []
+        status = scene.status
+        for pending in batch:
+            if pending.uid != scene.metadata.uid:
+                raise NotFound(f"scene {key.namespace}/{key.name} of uid {pending.uid} is gone")
+            tests += [test for test in _tests(scene, pending.guard) if test not in tests]
+            status = pending.apply(scene.model_copy(update={"status": status}))
+        operations = status_patch(scene.status, status)
+        if not operations:
+            return scene
+        written = Scene.model_validate(
+            await self._cluster.json_patch(SCENES, *key, [*tests, *operations], subresource="status")
+        )
+        self._scenes.put(written)
+        return written
+
+
+def _answer(pending: _Pending, scene: Scene) -> None:
+    if not pending.done.cancelled():
+        pending.done.set_result(scene)
+
+
+def _tests(scene: Scene, guard: Guard) -> list[dict[str, Any]]:
+    uid = {"op": "test", "path": "/metadata/uid", "value": scene.metadata.uid}
+    match guard:
+        case Exact():
+            version = scene.metadata.resource_version
+            return [uid, {"op": "test", "path": "/metadata/resourceVersion", "value": version}]
+        case Owned(kind, token_hash):
+            return [uid, {"op": "test", "path": f"/status/steps/{kind}/tokenHash", "value": token_hash}]

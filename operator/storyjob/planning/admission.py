@@ -1,0 +1,46 @@
+"""Decides which offers a provider takes now: its slots, its rate, and who comes first."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from storyjob.api.mediaprovider import Limits
+from storyjob.planning.plan import Offer
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a provider's limits leave at this moment."""
+
+    limits: Limits
+    in_flight: int
+    started: tuple[datetime, ...] = ()
+    """When generations were started in the last minute, oldest first."""
+    paused_until: datetime | None = None
+    """The provider asked to slow down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may start now, and when to look again if the clock alone makes room."""
+
+    admitted: list[Offer]
+    again_at: datetime | None = None
+
+
+def admit(offers: Iterable[Offer], room: Room, now: datetime) -> Admission:
+    """Choose the first in order that fit."""
+    if room.paused_until is not None and room.paused_until > now:
+        return Admission([], room.paused_until)
+    free = max(0, room.limits.concurrent - room.in_flight)
+    rate = room.limits.requests_per_minute
+    recent = [moment for moment in room.started if moment > now - MINUTE]
+    by_rate = free if rate is None else max(0, rate - len(recent))
+    admitted = heapq.nsmallest(min(free, by_rate), offers, key=lambda offer: offer.order)
+    limited = rate is not None and by_rate - len(admitted) <= 0 < free
+    return Admission(admitted, recent[0] + MINUTE if limited and recent else None)

@@ -1,0 +1,72 @@
+"""Says of one step whether it is as the story wants it, is being worked on, or is still to be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from storyjob.api.resource import RETRY_ANNOTATION
+from storyjob.api.scene import Scene, SceneSpec, StepStatus
+from storyjob.api.step import StepKind, StepPhase
+from storyjob.api.storyjob import StoryJob
+from storyjob.api.wishes import VideoRequest
+from storyjob.planning.hashing import input_hash, sha256
+from storyjob.planning.view import ProviderView
+
+
+class Standing(StrEnum):
+    """How a step stands to the wish of now."""
+
+    DONE = "done"
+    UNDER_WAY = "under way"
+    FAILED = "failed"
+    WANTED = "wanted"
+    UNDECIDED = "undecided"
+    """It starts from a picture that is not there yet, so what it asks for is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desire:
+    """One step of one scene, measured against the wish of now."""
+
+    kind: StepKind
+    step: StepStatus
+    standing: Standing
+    input_hash: str | None
+    allowance: str | None
+
+
+def desire(story: StoryJob, spec: SceneSpec, scene: Scene, kind: StepKind, provider: ProviderView) -> Desire:
+    """Measure one step against the wish of now."""
+    step = scene.step(kind)
+    wanted = _input_hash(spec, scene, kind, provider)
+    allowance = _allowance(story, scene, wanted) if wanted else None
+    return Desire(kind, step, _standing(step, wanted, allowance), wanted, allowance)
+
+
+def _input_hash(spec: SceneSpec, scene: Scene, kind: StepKind, provider: ProviderView) -> str | None:
+    wish = spec.wish(kind)
+    if not (isinstance(wish, VideoRequest) and wish.from_ == "image"):
+        return input_hash(spec, kind, provider.spec.type, None)
+    still = scene.step(StepKind.IMAGE)
+    if still.phase is not StepPhase.SUCCEEDED or still.output is None:
+        return None
+    return input_hash(spec, kind, provider.spec.type, still.output.sha256)
+
+
+def _allowance(story: StoryJob, scene: Scene, wanted: str) -> str:
+    """Return a name for "this wish, and this many requests to retry": failures count within it only."""
+    asked = [item.metadata.annotations.get(RETRY_ANNOTATION, "") for item in (story, scene)]
+    return sha256("\n".join([wanted, *asked]).encode())[:16]
+
+
+def _standing(step: StepStatus, wanted: str | None, allowance: str | None) -> Standing:
+    if step.live:
+        return Standing.UNDER_WAY
+    if wanted is None:
+        return Standing.UNDECIDED
+    if step.phase is StepPhase.SUCCEEDED and step.input_hash == wanted:
+        return Standing.DONE
+    if step.phase is StepPhase.FAILED and step.allowance == allowance:
+        return Standing.FAILED
+    return Standing.WANTED

@@ -1,0 +1,136 @@
+"""Says how a story stands as a whole: still going, waiting for its film, or over, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storyjob.api.reasons import Reason
+from storyjob.api.storyjob import StoryJob, StoryPhase
+from storyjob.planning.desire import Standing
+from storyjob.planning.plan import SceneView, StoryPlan
+from storyjob.planning.validate import Problem
+
+SHOWN = 3  # problems named in a message; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class FilmState:
+    """How far the film is: ``hash`` names the one that the story wants now, None while it is not known."""
+
+    hash: str | None = None
+    done: bool = False
+    error: str | None = None
+    gave_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """What keeps new media from being bought."""
+
+    suspended: bool = False
+    deadline_over: bool = False
+    storage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The story in one phase, with the reason and the sentence that go with it."""
+
+    phase: StoryPhase
+    reason: Reason
+    message: str
+    degraded: str | None = None
+
+
+def judge(story: StoryJob, plan: StoryPlan, graph: Sequence[Problem], film: FilmState, still: Standstill) -> Verdict:
+    """Return how the story stands."""
+    if graph:
+        return Verdict("Failed", graph[0].reason, _named([problem.message for problem in graph]))
+    moving = any(
+        d.standing is Standing.UNDER_WAY and not view.lost for view in plan.views for d in view.desires.values()
+    )
+    if still.suspended:
+        running = " Jobs under way are still collected." if moving else ""
+        return Verdict("Suspended", Reason.SUSPENDED, f"spec.suspend is true: nothing new is bought.{running}")
+    if all(view.complete for view in plan.views):
+        return _finalizing(film, None)
+    failed = [view for view in plan.views if view.failed]
+    lenient = story.spec.on_scene_failure != "Fail"
+    if lenient and all(view.complete or view.failed for view in plan.views):
+        return _with_gaps(plan, failed, film, story.spec.on_scene_failure)
+    if not moving and still.deadline_over:
+        return Verdict("Failed", Reason.DEADLINE_EXCEEDED, "activeDeadlineSeconds is over: nothing more is bought.")
+    if failed and not moving and not _can_go_on(plan):
+        return _failed(failed)
+    return _processing(plan, still)
+
+
+def _can_go_on(plan: StoryPlan) -> bool:
+    """Whether anything may still happen without a person: an offer, a search, or a wait that time or others end."""
+    return bool(
+        plan.offers
+        or plan.searches
+        or any(view.scene is None for view in plan.views)
+        or any(view.lost for view in plan.views)
+        or any(reason is not Reason.DEPENDENCY for reason in plan.waiting.values())
+    )
+
+
+def _finalizing(film: FilmState, degraded: str | None) -> Verdict:
+    if film.done:
+        return Verdict("Completed", Reason.COMPLETED, degraded or "The film is in the bucket.", degraded)
+    if film.gave_up:
+        return Verdict("Failed", Reason.FILM_FAILED, f"All media are kept, but the film failed: {film.error}", degraded)
+    trouble = f" Last try: {film.error}" if film.error else ""
+    return Verdict("Finalizing", Reason.FINALIZING, f"All media are there; the film is being made.{trouble}", degraded)
+
+
+def _with_gaps(plan: StoryPlan, failed: Sequence[SceneView], film: FilmState, choice: str) -> Verdict:
+    if len(failed) == len(plan.views) and choice == "Skip":
+        return _failed(failed)
+    how = "left out" if choice == "Skip" else "replaced by a title card"
+    return _finalizing(film, f"{len(failed)} of {len(plan.views)} scenes failed and are {how}: {_scenes(failed)}")
+
+
+def _failed(failed: Sequence[SceneView]) -> Verdict:
+    problems = [problem for view in failed for problem in view.problems]
+    if problems:
+        return Verdict("Failed", problems[0].reason, _named([problem.message for problem in problems]))
+    return Verdict("Failed", Reason.SCENE_FAILED, f"{len(failed)} scenes failed: {_scenes(failed)}")
+
+
+def _scenes(failed: Sequence[SceneView]) -> str:
+    return _named([_why(view) for view in failed])
+
+
+def _why(view: SceneView) -> str:
+    if view.problems:
+        return view.problems[0].message
+    for kind, wish in view.desires.items():
+        if wish.standing is Standing.FAILED:
+            return f"{view.spec.name} ({kind}: {wish.step.reason}: {(wish.step.message or '')[:200]})"
+    return view.spec.name
+
+
+def _named(messages: Sequence[str]) -> str:
+    rest = len(messages) - SHOWN
+    return "; ".join(messages[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def _processing(plan: StoryPlan, still: Standstill) -> Verdict:
+    done = sum(view.complete for view in plan.views)
+    begun = done or any(d.step.attempt for view in plan.views for d in view.desires.values())
+    parts = [f"{done} of {len(plan.views)} scenes are complete"]
+    if still.storage:
+        parts.append(f"nothing new is bought: {still.storage}")
+    if still.deadline_over:
+        parts.append("activeDeadlineSeconds is over: running jobs are collected")
+    waits = Counter(plan.waiting.values())
+    parts += [f"{count} × {reason}" for reason, count in waits.most_common(2)]
+    problems = [problem.message for view in plan.views for problem in view.problems]
+    if problems:
+        parts.append(_named(problems))
+    reason = Reason.STORAGE if still.storage else Reason.GENERATING if begun else Reason.PENDING
+    return Verdict("Processing" if begun else "Pending", reason, "; ".join(parts))

@@ -1,0 +1,44 @@
+"""Names what a step asks for: equal wishes get equal hashes, whoever asks and whenever."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from storyjob.api.scene import SceneSpec
+from storyjob.api.step import StepKind
+from storyjob.api.wishes import AudioRequest, VideoRequest
+
+
+def canonical(document: Any) -> bytes:
+    """Return the one JSON form of a document: sorted keys, no spaces, UTF-8."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256, hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def input_hash(spec: SceneSpec, kind: StepKind, provider_type: str, image_sha256: str | None) -> str:
+    """Return the SHA-256 of what the user asked for in one step.
+
+    Only the wish counts: never URLs, credentials, deadlines, attempts or the provider's name, so that moving
+    a story to another account or retrying it buys nothing twice. ``image_sha256`` is the still a clip starts from.
+    """
+    wish = spec.wish(kind)
+    if wish is None:
+        raise ValueError(f"scene {spec.name} asks for no {kind}")
+    document = {
+        "kind": kind.value,
+        "type": provider_type,
+        "model": wish.model,
+        "text": wish.text if isinstance(wish, AudioRequest) else wish.prompt,
+        "voice": wish.voice if isinstance(wish, AudioRequest) else None,
+        "seed": wish.seed,
+        "input": wish.input or {},
+        "image": image_sha256 if isinstance(wish, VideoRequest) else None,
+        "regenerate": spec.regenerate,
+    }
+    return sha256(canonical(document))

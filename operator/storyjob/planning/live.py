@@ -1,0 +1,125 @@
+"""Decides what a living attempt needs next. Pure: what time it is and who works on it are arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from storyjob.api.capabilities import Cancel, Capabilities, Mode
+from storyjob.api.mediaprovider import MediaProviderSpec
+from storyjob.api.reasons import Reason
+from storyjob.api.scene import StepStatus
+from storyjob.api.step import StepPhase
+from storyjob.planning.polling import fresh_callback, next_poll
+
+CANCEL_SECONDS = 60  # how long a job may take to end after it was told to
+CANCEL_POLL_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do before ``until``."""
+
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """A callback with our token told the job's id: take it over."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the provider now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The job took too long: tell the provider to stop it, then ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """Nobody holds this attempt any more: look for its bytes in the bucket, else its outcome is unknown."""
+
+    reason: Reason
+    message: str
+
+
+LiveAction = Rest | Adopt | Ask | Stop | Recover
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What this process remembers of an attempt; all of it may be lost."""
+
+    awake_since: datetime
+    """When this process began to care; polls that fell due before are not made up for all at once."""
+    asked_at: datetime | None = None
+    stopped_at: datetime | None = None
+
+
+def next_for(
+    step: StepStatus,
+    provider: MediaProviderSpec,
+    capabilities: Capabilities,
+    memory: Memory,
+    *,
+    orphan_seconds: float,
+    now: datetime,
+) -> LiveAction:
+    """Return what a living attempt that no task holds needs next."""
+    if step.phase in (StepPhase.SUBMITTING, StepPhase.OUTCOME_UNKNOWN) and (job_id := _announced(step)):
+        return Adopt(job_id)
+    match step.phase:
+        case StepPhase.SUBMITTING:
+            return _orphan(step, capabilities, orphan_seconds, now)
+        case StepPhase.STORING if step.job_id is None or Mode.POLL not in capabilities.modes:
+            return Recover(Reason.OUTPUT_LOST, "The result was made but could not be stored before the operator ended.")
+        case StepPhase.RUNNING | StepPhase.STORING:
+            return _running(step, provider, capabilities, memory, now)
+        case _:
+            return Rest()
+
+
+def _announced(step: StepStatus) -> str | None:
+    callback = step.callback
+    return callback.job_id if callback is not None and callback.token_hash == step.token_hash else None
+
+
+def _orphan(step: StepStatus, capabilities: Capabilities, orphan_seconds: float, now: datetime) -> LiveAction:
+    began = step.intent_at or now
+    orphaned = began + timedelta(seconds=capabilities.submit_seconds + orphan_seconds)
+    if now < orphaned:
+        return Rest(orphaned)
+    return Recover(
+        Reason.OUTCOME_UNKNOWN,
+        "The request may have reached the provider, but no answer was recorded. It is not bought again unasked.",
+    )
+
+
+def _running(
+    step: StepStatus, provider: MediaProviderSpec, capabilities: Capabilities, memory: Memory, now: datetime
+) -> LiveAction:
+    since = step.submitted_at or step.intent_at or now
+    deadline = since + timedelta(seconds=provider.timeout_seconds)
+    if fresh_callback(step, memory.asked_at):
+        return Ask()
+    if step.phase is StepPhase.RUNNING and now >= deadline:
+        return _overdue(capabilities, memory, deadline, now)
+    asked = memory.asked_at or memory.awake_since
+    due = next_poll(provider.polling, since, step.token_hash or "0000", max(asked, since))
+    return Ask() if due <= now else Rest(min(due, deadline) if deadline > now else due)
+
+
+def _overdue(capabilities: Capabilities, memory: Memory, deadline: datetime, now: datetime) -> LiveAction:
+    if memory.stopped_at is None and capabilities.cancel is Cancel.BEST_EFFORT:
+        return Stop()
+    ended = max(deadline, memory.stopped_at or deadline) + timedelta(seconds=CANCEL_SECONDS)
+    if now >= ended:
+        return Recover(Reason.TIMED_OUT, "The job took longer than timeoutSeconds and did not end when told to.")
+    asked = memory.asked_at
+    due = now if asked is None else asked + timedelta(seconds=CANCEL_POLL_SECONDS)
+    return Ask() if due <= now else Rest(due)

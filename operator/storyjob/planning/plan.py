@@ -1,0 +1,84 @@
+"""What planning decides, as values: other places carry it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from storyjob.api.reasons import Reason
+from storyjob.api.scene import Scene, SceneSpec
+from storyjob.api.step import StepKind, StepPhase
+from storyjob.planning.desire import Desire, Standing
+from storyjob.planning.validate import Problem
+from storyjob.planning.view import StepId
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A step that may be bought as soon as its provider has room."""
+
+    step: StepId
+    scene: str
+    provider: str
+    input_hash: str
+    allowance: str
+    estimated: Decimal | None
+    order: tuple[int, datetime, str, int]
+    """Sorts offers of all stories: priority, age of the story, its name, place in the story."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A step whose bytes may be in the bucket already."""
+
+    step: StepId
+    scene: str
+    input_hash: str
+    found: bool = False
+    """True when the bytes are known to be there: take them over."""
+
+
+@dataclass(slots=True)
+class SceneView:
+    """One scene as planning sees it."""
+
+    spec: SceneSpec
+    scene: Scene | None
+    desires: dict[StepKind, Desire]
+    problems: list[Problem]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the scene asks for is in the bucket."""
+        if self.scene is None or self.problems or (self.spec.source and self.scene.status.source is None):
+            return False
+        return all(d.standing is Standing.DONE for d in self.desires.values())
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing is under way and something failed that only a person can mend."""
+        if self.problems:
+            return not any(d.standing is Standing.UNDER_WAY for d in self.desires.values())
+        standings = {d.standing for d in self.desires.values()}
+        return Standing.FAILED in standings and not standings & {Standing.UNDER_WAY, Standing.WANTED}
+
+    @property
+    def lost(self) -> bool:
+        """Whether the scene waits for nothing but an outcome that nobody knows."""
+        return any(d.step.phase is StepPhase.OUTCOME_UNKNOWN for d in self.desires.values())
+
+
+@dataclass(slots=True)
+class StoryPlan:
+    """What to do next for a story."""
+
+    views: list[SceneView]
+    offers: list[Offer] = field(default_factory=list)
+    searches: list[Search] = field(default_factory=list)
+    waiting: dict[StepId, Reason] = field(default_factory=dict)
+    wake_at: datetime | None = None
+
+    def wake(self, at: datetime) -> None:
+        """Look again at this time at the latest."""
+        self.wake_at = at if self.wake_at is None else min(self.wake_at, at)

@@ -1,0 +1,35 @@
+"""Computes when a job is due to be asked about; nothing of it is stored, so waiting costs no writes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from storyjob.api.mediaprovider import Polling
+from storyjob.api.scene import StepStatus
+
+SPREAD = 0.2  # each job's pauses are up to this part longer, so that jobs started together do not stay together
+
+
+def next_poll(polling: Polling, since: datetime, token_hash: str, after: datetime) -> datetime:
+    """Return the first poll time later than ``after`` of a job that began at ``since``.
+
+    The times follow from the job alone: a restart neither forgets nor bunches them.
+    """
+    stretch = 1 + SPREAD * int(token_hash[:4], 16) / 0xFFFF
+    pause, longest = float(polling.initial_seconds), float(max(polling.initial_seconds, polling.max_seconds))
+    due = since + timedelta(seconds=pause * stretch)
+    while due <= after and pause < longest:
+        pause = min(pause * polling.factor, longest) if polling.factor > 1 else longest
+        due += timedelta(seconds=pause * stretch)
+    if due <= after:
+        step = timedelta(seconds=longest * stretch)
+        due += step * ((after - due) // step + 1)
+    return due
+
+
+def fresh_callback(step: StepStatus, asked_at: datetime | None) -> bool:
+    """Return whether a callback of this attempt came since the provider was last asked."""
+    callback = step.callback
+    if callback is None or callback.token_hash != step.token_hash:
+        return False
+    return asked_at is None or callback.at >= asked_at

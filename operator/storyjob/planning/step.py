@@ -1,0 +1,193 @@
+"""The life of a step: which phase may follow which, and what is remembered at each turn.
+
+```
+             intend                accept              store
+  Waiting ──────────► Submitting ─────────► Running ──────────► Succeeded
+     ▲                  │  │  │               │  │ hold  Storing ──┘ store
+     │     reject       │  │  └─ store, hold ─┼──┴─────────►┘
+     ├──────────────────┘  │                  │
+     │     fail            └───── lose ───────┴──► OutcomeUnknown ── accept, store, fail ─►
+     └─────────────────────────────────────── (or Failed, when nothing may be tried again)
+```
+Every change of a step's status in this project goes through ``TRANSITIONS``; what is not in it raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from storyjob.api.outcome import Accepted, Failure
+from storyjob.api.reasons import Reason
+from storyjob.api.scene import StepOutput, StepStatus
+from storyjob.api.step import StepPhase as P
+from storyjob.planning.cost import step_spent, text
+from storyjob.planning.retry import Again, Verdict
+
+MESSAGE_LIMIT = 500  # characters
+
+
+class Event(StrEnum):
+    """What can happen to a step."""
+
+    INTEND = "intend"
+    ACCEPT = "accept"
+    REJECT = "reject"
+    HOLD = "hold"
+    STORE = "store"
+    FAIL = "fail"
+    LOSE = "lose"
+    REUSE = "reuse"
+
+
+_SETTLED = (P.WAITING, P.SUCCEEDED, P.FAILED)
+_PAID = (P.SUBMITTING, P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN)
+
+TRANSITIONS: Mapping[Event, tuple[frozenset[P], frozenset[P]]] = {
+    # An attempt begins only where none is alive: this line is the money rule.
+    Event.INTEND: (frozenset(_SETTLED), frozenset({P.SUBMITTING})),
+    Event.REUSE: (frozenset(_SETTLED), frozenset({P.SUCCEEDED})),
+    Event.ACCEPT: (frozenset({P.SUBMITTING, P.OUTCOME_UNKNOWN}), frozenset({P.RUNNING})),
+    Event.REJECT: (frozenset({P.SUBMITTING}), frozenset({P.WAITING, P.FAILED})),
+    Event.HOLD: (frozenset({P.SUBMITTING, P.RUNNING, P.OUTCOME_UNKNOWN}), frozenset({P.STORING})),
+    Event.STORE: (frozenset(_PAID), frozenset({P.SUCCEEDED})),
+    Event.FAIL: (frozenset({P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN}), frozenset({P.WAITING, P.FAILED})),
+    Event.LOSE: (frozenset({P.SUBMITTING, P.RUNNING, P.STORING}), frozenset({P.OUTCOME_UNKNOWN})),
+}
+
+
+class IllegalTransition(Exception):
+    """A step cannot do this from where it stands; nothing was changed."""
+
+
+def _move(step: StepStatus, event: Event, to: P, **changes: Any) -> StepStatus:
+    sources, targets = TRANSITIONS[event]
+    if step.phase not in sources or to not in targets:
+        raise IllegalTransition(f"{event} leads from {step.phase} to {to}: not allowed")
+    message = changes.get("message")
+    if message is not None:
+        changes["message"] = message[:MESSAGE_LIMIT]
+    return step.model_copy(update=changes | {"phase": to})
+
+
+def intend(  # noqa: PLR0913 (one argument for each thing that must be known before money is spent)
+    step: StepStatus,
+    *,
+    token_hash: str,
+    input_hash: str,
+    allowance: str,
+    provider: str,
+    model: str,
+    estimated: Decimal | None,
+    now: datetime,
+) -> StepStatus:
+    """Return the step with a new attempt, to be written before the provider is called."""
+    fresh = StepStatus(
+        phase=step.phase,
+        attempt=step.attempt + 1,
+        failures=step.failures if step.allowance == allowance else 0,
+        allowance=allowance,
+        token_hash=token_hash,
+        input_hash=input_hash,
+        provider=provider,
+        model=model,
+        intent_at=now,
+        estimated_cost=text(estimated),
+        previous_cost=text(step_spent(step)),
+    )
+    return _move(fresh, Event.INTEND, P.SUBMITTING)
+
+
+def accept(step: StepStatus, accepted: Accepted, now: datetime) -> StepStatus:
+    """Return the step with the provider's job, which is never forgotten from here on."""
+    return _move(
+        step,
+        Event.ACCEPT,
+        P.RUNNING,
+        job_id=accepted.job_id,
+        handles=dict(accepted.handles) or None,
+        submitted_at=now,
+        reason=None,
+        message=None,
+    )
+
+
+def reject(step: StepStatus, failure: Failure, verdict: Verdict, now: datetime) -> StepStatus:
+    """Return the step after a provider that surely took nothing."""
+    return _ended(step, Event.REJECT, failure.message, verdict, now, cost=Decimal(0))
+
+
+def fail(step: StepStatus, message: str, verdict: Verdict, now: datetime, cost: Decimal | None) -> StepStatus:
+    """Return the step after a job that the provider says has ended without a usable result."""
+    return _ended(step, Event.FAIL, message, verdict, now, cost=cost)
+
+
+def _ended(
+    step: StepStatus, event: Event, message: str, verdict: Verdict, now: datetime, *, cost: Decimal | None
+) -> StepStatus:
+    again = isinstance(verdict, Again)
+    return _move(
+        step,
+        event,
+        P.WAITING if again else P.FAILED,
+        failures=verdict.failures,
+        retry_at=_whole(verdict.at) if isinstance(verdict, Again) else None,
+        finished_at=now,
+        reason=verdict.reason,
+        message=message,
+        cost=text(cost),
+    )
+
+
+def hold(step: StepStatus, reason: Reason, message: str) -> StepStatus:
+    """Return the step whose result exists but cannot be stored yet."""
+    return _move(step, Event.HOLD, P.STORING, reason=reason, message=message)
+
+
+def store(
+    step: StepStatus, output: StepOutput, cost: Decimal | None, now: datetime, job_id: str | None = None
+) -> StepStatus:
+    """Return the step whose bytes are in the bucket."""
+    known = text(cost) if cost is not None else step.estimated_cost
+    return _move(
+        step,
+        Event.STORE,
+        P.SUCCEEDED,
+        output=output,
+        cost=known,
+        job_id=job_id or step.job_id,
+        finished_at=now,
+        handles=None,
+        retry_at=None,
+        reason=None,
+        message=None,
+    )
+
+
+def lose(step: StepStatus, reason: Reason, message: str) -> StepStatus:
+    """Return the step of which nobody knows whether it was bought; it is not bought again unasked."""
+    return _move(step, Event.LOSE, P.OUTCOME_UNKNOWN, reason=reason, message=message)
+
+
+def reuse(step: StepStatus, *, input_hash: str, output: StepOutput, model: str | None, now: datetime) -> StepStatus:
+    """Return the step served from the bucket: nothing was bought."""
+    fresh = StepStatus(
+        phase=step.phase,
+        attempt=step.attempt,
+        input_hash=input_hash,
+        model=model,
+        previous_cost=text(step_spent(step)),
+        cost="0",
+        finished_at=now,
+        output=output,
+        reused=True,
+    )
+    return _move(fresh, Event.REUSE, P.SUCCEEDED)
+
+
+def _whole(moment: datetime) -> datetime:
+    """Round up to the second, the finest that Kubernetes' times hold."""
+    return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + timedelta(seconds=1)

@@ -1,0 +1,116 @@
+"""Decides what a story needs next: which steps to look up, to offer to their provider, or to let wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from storyjob.api.reasons import Reason
+from storyjob.api.scene import SceneSpec
+from storyjob.api.step import StepKind
+from storyjob.api.wishes import AudioRequest
+from storyjob.planning.cost import estimate
+from storyjob.planning.desire import Desire, Standing, desire
+from storyjob.planning.plan import Offer, SceneView, Search, StoryPlan
+from storyjob.planning.turns import Turns
+from storyjob.planning.validate import scene_problems
+from storyjob.planning.view import ProviderView, StepId, StoryView
+
+
+def plan_story(view: StoryView) -> StoryPlan:
+    """Decide what every step of the story needs next. Acting twice on the same answer is harmless."""
+    plan = StoryPlan([_scene_view(view, spec) for spec in view.specs])
+    turns = Turns(view, {v.spec.name: v for v in plan.views})
+    claimed = set(view.being_bought)
+    for kind in StepKind:
+        for scene_view, wish in _of_kind(plan, kind):
+            _plan_step(view, plan, turns, claimed, scene_view, wish)
+    return plan
+
+
+def _scene_view(view: StoryView, spec: SceneSpec) -> SceneView:
+    scene = view.scenes.get(spec.name)
+    problems = scene_problems(spec, view.providers)
+    desires: dict[StepKind, Desire] = {}
+    if scene is not None:
+        for kind in spec.kinds():
+            if (provider := _provider(spec, kind, view.providers)) is not None:
+                desires[kind] = desire(view.story, spec, scene, kind, provider)
+    return SceneView(spec, scene, desires, problems)
+
+
+def _of_kind(plan: StoryPlan, kind: StepKind) -> Iterator[tuple[SceneView, Desire]]:
+    for scene_view in plan.views:
+        if (wish := scene_view.desires.get(kind)) is not None:
+            yield scene_view, wish
+
+
+def _plan_step(
+    view: StoryView, plan: StoryPlan, turns: Turns, claimed: set[str], scene_view: SceneView, wish: Desire
+) -> None:
+    scene = scene_view.scene
+    if scene is None or wish.standing is not Standing.WANTED or wish.input_hash is None or wish.allowance is None:
+        return
+    step = StepId(scene.metadata.uid, wish.kind)
+    if step in view.busy or scene_view.problems:
+        return
+    if step in view.searching or (view.may_buy and _search(plan, view, scene_view.spec, step, wish.input_hash)):
+        # Whether a narration must be bought is not known yet, so those after it may not overtake it.
+        turns.take(wish.kind, only=StepKind.AUDIO)
+        return
+    reason = turns.why_wait(scene_view, wish, plan)
+    if reason is None and wish.input_hash in claimed:
+        reason = Reason.SAME_INPUT
+    if reason is not None:
+        plan.waiting[step] = reason
+        return
+    claimed.add(wish.input_hash)
+    turns.take(wish.kind)
+    plan.offers.append(_offer(view, scene_view.spec, step, wish, wish.input_hash, wish.allowance))
+
+
+def _search(plan: StoryPlan, view: StoryView, spec: SceneSpec, step: StepId, wanted: str) -> bool:
+    """Plan a look into the bucket, or taking over what it found; False when there is nothing to find."""
+    if spec.cache == "Bypass":
+        return False
+    known = view.look_ups.get(step)
+    if known is not None and known.input_hash == wanted:
+        if known.found:
+            plan.searches.append(Search(step, spec.name, wanted, found=True))
+        return known.found
+    plan.searches.append(Search(step, spec.name, wanted))
+    return True
+
+
+def _offer(view: StoryView, spec: SceneSpec, step: StepId, wish: Desire, wanted: str, allowance: str) -> Offer:
+    request = spec.wish(wish.kind)
+    provider = _provider(spec, wish.kind, view.providers)
+    if request is None or request.provider_ref is None or request.model is None or provider is None:
+        raise ValueError(f"scene {spec.name}: {wish.kind} was planned without a provider")
+    meta = view.story.metadata
+    return Offer(
+        step=step,
+        scene=spec.name,
+        provider=request.provider_ref.name,
+        input_hash=wanted,
+        allowance=allowance,
+        estimated=price_of(provider, spec, wish.kind),
+        order=(-view.story.spec.priority, meta.creation_timestamp, meta.name, spec.index),
+    )
+
+
+def price_of(provider: ProviderView, spec: SceneSpec, kind: StepKind) -> Decimal | None:
+    """Return what one step should cost, None where the provider names no price."""
+    request = spec.wish(kind)
+    if request is None or request.model is None:
+        return None
+    characters = len(request.text) if isinstance(request, AudioRequest) else 0
+    return estimate(provider.spec.prices, request.model, characters=characters)
+
+
+def _provider(spec: SceneSpec, kind: StepKind, providers: Mapping[str, ProviderView]) -> ProviderView | None:
+    request = spec.wish(kind)
+    if request is None or request.provider_ref is None or request.model is None:
+        return None
+    provider = providers.get(request.provider_ref.name)
+    return provider if provider is not None and kind in provider.capabilities.steps else None
