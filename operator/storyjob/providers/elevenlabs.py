@@ -48,6 +48,7 @@ _KINDS = {
     "invalid_api_key": FailureKind.UNAUTHORIZED,
     "voice_not_found": FailureKind.INVALID,
     "max_character_limit_exceeded": FailureKind.INVALID,
+    "content_against_policy": FailureKind.REFUSED,
     "too_many_concurrent_requests": FailureKind.THROTTLED,
     "system_busy": FailureKind.THROTTLED,
 }
@@ -56,6 +57,7 @@ _REMEDIES = {
     "invalid_api_key": "put the API key, without typing errors, into the Secret of spec.credentials",
     "voice_not_found": "set audio.voice to a voice id that is listed under My Voices of this account",
     "max_character_limit_exceeded": "shorten audio.text, or split the scene, or use a model with a higher limit",
+    "content_against_policy": "change audio.text",
     "too_many_concurrent_requests": "lower spec.limits.concurrent to what the plan allows",
 }
 
