@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from storyjob.api.extensions import list_map
 from storyjob.api.reasons import Reason
 from storyjob.api.resource import ApiModel
 
@@ -43,8 +44,12 @@ class Condition(ApiModel):
     message: Annotated[str, Field(max_length=2048, description="Why, and what to do, for a person.")] = ""
     last_transition_time: Annotated[datetime, Field(description="When the status last changed.")]
     observed_generation: Annotated[
-        int | None, Field(description="The generation of the spec that this was said of.")
+        int | None, Field(ge=0, description="The generation of the spec that this was said of.")
     ] = None
+
+
+CONDITIONS = list_map("type")
+"""The mark of a list of conditions: one of each type."""
 
 
 @dataclass(frozen=True, slots=True)

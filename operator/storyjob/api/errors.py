@@ -8,6 +8,7 @@ StoryJobError
 │   └── OutputExpired     the provider's link is dead; what was paid for may be lost
 ├── FilmError             ffmpeg could not make the film
 ├── SignatureError        a webhook's signature is missing, wrong or too old
+├── SchemaError           a model has no form as a Kubernetes schema; a mistake of ours, met when CRDs are made
 └── LocalWorldError       a part of the local control plane or demo cannot be had, did not start, or died
 """
 
@@ -51,6 +52,10 @@ class FilmError(StoryJobError):
 
 class SignatureError(StoryJobError):
     """A webhook cannot be believed."""
+
+
+class SchemaError(StoryJobError):
+    """A model has no form as a Kubernetes schema."""
 
 
 class LocalWorldError(StoryJobError):

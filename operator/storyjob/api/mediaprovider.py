@@ -5,13 +5,20 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from storyjob.api.conditions import Condition
+from storyjob.api.conditions import CONDITIONS, Condition
+from storyjob.api.extensions import Rule, immutable, list_map, rules
 from storyjob.api.resource import ApiModel, ObjectMeta
 
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+DNS_LABEL = Rule(
+    # An estimate of the name's cost takes 253 characters at most, so the pattern is affordable at the root.
+    "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && self.metadata.name.size() <= 63",
+    "metadata.name must be at most 63 characters of a-z, 0-9 and '-', with neither end a '-': rename the object",
+)
+"""For kinds whose name becomes a label value or is named by a field of type ``Name``."""
 Money = Annotated[str, Field(max_length=20, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
 
 
@@ -57,6 +64,16 @@ class Limits(ApiModel):
 class Polling(ApiModel):
     """How often the provider is asked about a job. The slow poll runs behind webhooks too."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "self.initialSeconds <= self.maxSeconds",
+                "spec.polling.initialSeconds must not be above spec.polling.maxSeconds (60 unless set): "
+                "raise maxSeconds",
+            )
+        )
+    )
+
     initial_seconds: Annotated[int, Field(ge=1, le=3600, description="Pause before the first question.")] = 10
     factor: Annotated[float, Field(ge=1, le=10, description="By how much each pause is longer than the last.")] = 1.5
     max_seconds: Annotated[int, Field(ge=1, le=3600, description="The longest pause.")] = 60
@@ -64,6 +81,15 @@ class Polling(ApiModel):
 
 class Price(ApiModel):
     """What a model costs, for the estimates; what a provider reports itself counts more."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "has(self.perGeneration) || has(self.perCharacter) || has(self.perSecond)",
+                "a price needs perGeneration, perCharacter or perSecond: set one, or leave the price out",
+            )
+        )
+    )
 
     model: Annotated[str, Field(min_length=1, max_length=200, description='A model name, or "*" for all others.')]
     per_generation: Annotated[Money | None, Field(description='USD for one generation, such as "0.025".')] = None
@@ -74,7 +100,15 @@ class Price(ApiModel):
 class MediaProviderSpec(ApiModel):
     """How to reach one vendor account, how fast, and at what price."""
 
-    type: Annotated[ProviderType, Field(description="The vendor whose wire protocol is spoken.")]
+    type: Annotated[
+        ProviderType,
+        Field(
+            description="The vendor whose wire protocol is spoken. It cannot be changed.",
+            json_schema_extra=immutable(
+                "spec.type cannot be changed, since jobs may be running there: make a MediaProvider with another name"
+            ),
+        ),
+    ]
     endpoint: Annotated[
         str | None,
         Field(
@@ -100,7 +134,11 @@ class MediaProviderSpec(ApiModel):
     )
     prices: Annotated[
         list[Price],
-        Field(max_length=100, description="What its models cost; without a price the cost is unknown."),
+        Field(
+            max_length=100,
+            description="What its models cost; without a price the cost is unknown.",
+            json_schema_extra=list_map("model"),
+        ),
     ] = []
 
 
@@ -108,11 +146,16 @@ class MediaProviderStatus(ApiModel):
     """What the operator knows of a provider."""
 
     observed_generation: Annotated[int, Field(description="The generation of the spec that this status is of.")] = -1
-    conditions: Annotated[list[Condition], Field(max_length=16, description="Ready, Stalled, Reconciling.")] = []
+    conditions: Annotated[
+        list[Condition],
+        Field(max_length=16, description="Ready, Stalled, Reconciling.", json_schema_extra=CONDITIONS),
+    ] = []
 
 
 class MediaProvider(ApiModel):
     """One vendor account that stories buy media from."""
+
+    model_config = ConfigDict(json_schema_extra=rules(DNS_LABEL))
 
     metadata: ObjectMeta
     spec: MediaProviderSpec

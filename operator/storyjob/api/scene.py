@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from storyjob.api.conditions import Condition
+from storyjob.api.conditions import CONDITIONS, Condition
+from storyjob.api.extensions import immutable
 from storyjob.api.mediaprovider import Name
 from storyjob.api.resource import ApiModel, ObjectMeta
 from storyjob.api.step import StepKind, StepPhase
@@ -26,8 +27,24 @@ class StoryRef(ApiModel):
 class SceneSpec(ApiModel):
     """What the scene asks for, with the story's defaults merged in."""
 
-    story_ref: Annotated[StoryRef, Field(description="The story that this scene belongs to.")]
-    name: SceneName
+    story_ref: Annotated[
+        StoryRef,
+        Field(
+            description="The story that this scene belongs to. It cannot be changed.",
+            json_schema_extra=immutable(
+                "spec.storyRef cannot be changed: scenes are made by the operator from the StoryJob; edit that"
+            ),
+        ),
+    ]
+    name: Annotated[
+        SceneName,
+        Field(
+            description="The scene's name in the story. It cannot be changed.",
+            json_schema_extra=immutable(
+                "spec.name cannot be changed: scenes are made by the operator from the StoryJob; edit that"
+            ),
+        ),
+    ]
     index: Annotated[int, Field(ge=0, le=999, description="The scene's place in the story, from 0.")]
     image: Annotated[ImageRequest | None, Field(description="A picture to be generated.")] = None
     audio: Annotated[AudioRequest | None, Field(description="A narration to be spoken.")] = None
@@ -66,7 +83,7 @@ class StepOutput(ApiModel):
     sha256: Annotated[Hash, Field(description="SHA-256 of the bytes, hex.")]
     bytes: Annotated[int, Field(ge=0, description="Size.")]
     content_type: Annotated[str, Field(max_length=100, description="Media type, found from the bytes.")]
-    seconds: Annotated[float | None, Field(description="Measured length of a narration or clip.")] = None
+    seconds: Annotated[float | None, Field(ge=0, description="Measured length of a narration or clip.")] = None
 
 
 class CallbackRecord(ApiModel):
@@ -143,7 +160,10 @@ class SceneStatus(ApiModel):
     ] = None
     steps: Annotated[Steps, Field(description="The media requests and their newest attempts.")] = Steps()
     source: Annotated[StepOutput | None, Field(description="The file of your own, as found in the bucket.")] = None
-    conditions: Annotated[list[Condition], Field(max_length=16, description="Ready, Reconciling, Stalled, …")] = []
+    conditions: Annotated[
+        list[Condition],
+        Field(max_length=16, description="Ready, Reconciling, Stalled, …", json_schema_extra=CONDITIONS),
+    ] = []
 
 
 class Scene(ApiModel):

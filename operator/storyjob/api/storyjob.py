@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from storyjob.api.conditions import Condition
+from storyjob.api.conditions import CONDITIONS, Condition
+from storyjob.api.extensions import Rule, list_map, list_set, rules
+from storyjob.api.mediaprovider import DNS_LABEL
 from storyjob.api.resource import ApiModel, ObjectMeta
 from storyjob.api.wishes import (
     AudioDefaults,
@@ -27,10 +29,35 @@ StoryPhase = Literal["Pending", "Processing", "Finalizing", "Completed", "Failed
 class StoryScene(ApiModel):
     """One scene: something to see (an image, a video or a source) and perhaps something to hear."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "has(self.image) || has(self.video) || has(self.source)",
+                "a scene needs something to see: set image, video or source",
+            ),
+            Rule(
+                "!has(self.source) || !(has(self.image) || has(self.video))",
+                "source is shown instead of anything generated: remove image and video, or remove source",
+            ),
+            Rule(
+                "!has(self.video) || !has(self.video.from) || has(self.image)",
+                "video.from is image, but the scene has no image to start from: set image, or remove video.from",
+            ),
+            Rule(
+                "!has(self.dependsOn) || !self.dependsOn.exists(other, other == self.name)",
+                "dependsOn names the scene itself, so it could never begin: remove its own name",
+            ),
+        )
+    )
+
     name: SceneName
     depends_on: Annotated[
         list[SceneName],
-        Field(max_length=16, description="Scenes that must be complete before this one begins."),
+        Field(
+            max_length=16,
+            description="Scenes that must be complete before this one begins.",
+            json_schema_extra=list_set(),
+        ),
     ] = []
     image: Annotated[ImageRequest | None, Field(description="A picture to be generated.")] = None
     audio: Annotated[AudioRequest | None, Field(description="A narration; it sets how long the scene is seen.")] = None
@@ -84,6 +111,16 @@ class Batch(ApiModel):
 
 class Retry(ApiModel):
     """What happens to a generation that failed. Waiting for a busy or absent provider is never counted."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "self.backoffSeconds <= self.maxBackoffSeconds",
+                "spec.retry.backoffSeconds must not be above spec.retry.maxBackoffSeconds (300 unless set): "
+                "raise maxBackoffSeconds",
+            )
+        )
+    )
 
     limit: Annotated[int, Field(ge=0, le=10, description="How often a failed generation is tried again.")] = 3
     backoff_seconds: Annotated[int, Field(ge=1, le=3600, description="Pause before the first retry.")] = 5
@@ -149,7 +186,12 @@ class StoryJobSpec(ApiModel):
     defaults: Annotated[Defaults, Field(description="What all scenes have in common.")] = Defaults()
     scenes: Annotated[
         list[StoryScene],
-        Field(min_length=1, max_length=1000, description="The scenes, in the order of the film."),
+        Field(
+            min_length=1,
+            max_length=1000,
+            description="The scenes, in the order of the film.",
+            json_schema_extra=list_map("name"),
+        ),
     ]
     film: Annotated[Film, Field(description="How the finished film looks.")] = Film()
 
@@ -157,33 +199,33 @@ class StoryJobSpec(ApiModel):
 class SceneCounts(ApiModel):
     """How many scenes stand where."""
 
-    total: int = 0
-    active: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    reused: Annotated[int, Field(description="Scenes of which nothing had to be bought.")] = 0
+    total: Annotated[int, Field(ge=0, description="Scenes that the story has.")] = 0
+    active: Annotated[int, Field(ge=0, description="Scenes of which something is under way.")] = 0
+    succeeded: Annotated[int, Field(ge=0, description="Scenes that have all their media in the bucket.")] = 0
+    failed: Annotated[int, Field(ge=0, description="Scenes that failed for good.")] = 0
+    reused: Annotated[int, Field(ge=0, description="Scenes of which nothing had to be bought.")] = 0
     summary: Annotated[str, Field(max_length=20, description="succeeded/total, for the printer column.")] = ""
 
 
 class StepCounts(ApiModel):
     """How many steps of one kind are done."""
 
-    total: int = 0
-    succeeded: int = 0
+    total: Annotated[int, Field(ge=0, description="Steps of this kind that the story has.")] = 0
+    succeeded: Annotated[int, Field(ge=0, description="Those whose media are in the bucket.")] = 0
 
 
 class StepTotals(ApiModel):
     """Steps by kind."""
 
-    image: StepCounts | None = None
-    audio: StepCounts | None = None
-    video: StepCounts | None = None
+    image: Annotated[StepCounts | None, Field(description="Pictures; absent if the story has none.")] = None
+    audio: Annotated[StepCounts | None, Field(description="Narrations; absent if the story has none.")] = None
+    video: Annotated[StepCounts | None, Field(description="Clips; absent if the story has none.")] = None
 
 
 class Cost(ApiModel):
     """Money, as decimal strings."""
 
-    currency: Literal["USD"] = "USD"
+    currency: Annotated[Literal["USD"], Field(description="What all amounts are in.")] = "USD"
     estimated: Annotated[
         str | None,
         Field(max_length=24, description="What all steps cost if each is bought once; absent if unpriced."),
@@ -201,18 +243,18 @@ class OutputFile(ApiModel):
 
     uri: Annotated[str, Field(max_length=1024, description="s3:// address.")]
     sha256: Annotated[str, Field(max_length=64, description="SHA-256 of the bytes, hex.")]
-    bytes: Annotated[int, Field(description="Size.")]
-    duration_seconds: Annotated[float | None, Field(description="Measured length of the film.")] = None
+    bytes: Annotated[int, Field(ge=0, description="Size.")]
+    duration_seconds: Annotated[float | None, Field(ge=0, description="Measured length of the film.")] = None
 
 
 class Outputs(ApiModel):
     """What the story ends with."""
 
-    film: OutputFile | None = None
-    manifest: OutputFile | None = None
-    captions: OutputFile | None = None
-    subtitles: OutputFile | None = None
-    poster: OutputFile | None = None
+    film: Annotated[OutputFile | None, Field(description="The finished film.")] = None
+    manifest: Annotated[OutputFile | None, Field(description="What each scene was made from, and by whom.")] = None
+    captions: Annotated[OutputFile | None, Field(description="The narrations as WebVTT, for players.")] = None
+    subtitles: Annotated[OutputFile | None, Field(description="The narrations as SubRip, for editors.")] = None
+    poster: Annotated[OutputFile | None, Field(description="A still of the film.")] = None
 
 
 class StoryJobStatus(ApiModel):
@@ -226,7 +268,10 @@ class StoryJobStatus(ApiModel):
     steps: Annotated[StepTotals, Field(description="Steps done, by kind.")] = StepTotals()
     cost: Annotated[Cost, Field(description="Money estimated and spent.")] = Cost()
     outputs: Annotated[Outputs | None, Field(description="Film, manifest, captions and poster.")] = None
-    conditions: Annotated[list[Condition], Field(max_length=16, description="Ready, Complete, Failed, …")] = []
+    conditions: Annotated[
+        list[Condition],
+        Field(max_length=16, description="Ready, Complete, Failed, …", json_schema_extra=CONDITIONS),
+    ] = []
     start_time: Annotated[datetime | None, Field(description="When work on this generation began.")] = None
     completion_time: Annotated[datetime | None, Field(description="When it ended.")] = None
     active_seconds: Annotated[
@@ -241,6 +286,8 @@ class StoryJobStatus(ApiModel):
 
 class StoryJob(ApiModel):
     """A story: scenes become pictures, narrations and clips, and those become a film."""
+
+    model_config = ConfigDict(json_schema_extra=rules(DNS_LABEL))
 
     metadata: ObjectMeta
     spec: StoryJobSpec

@@ -28,7 +28,7 @@ Voice = Annotated[
         description="The vendor's name or id of the voice.",
     ),
 ]
-Prompt = Annotated[str, Field(min_length=1, max_length=4000)]
+Prompt = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
 Narration = Annotated[str, Field(min_length=1, max_length=5000, pattern=r"\S")]
 Seed = Annotated[
     int,
