@@ -1,0 +1,68 @@
+# The one front door: `make` tells what there is. Needs Python 3.11 or newer with venv, and make; the rest is fetched.
+
+PYTHON ?= python3
+CACHE ?= $(or $(STORYJOB_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/storyjob)
+# A uv of our own lives in a virtual environment: where the system's Python is managed, pip may not install there.
+UV ?= $(or $(shell command -v uv 2>/dev/null),$(CACHE)/uv/bin/uv)
+RUN = $(UV) run --frozen --no-sync
+STORY ?=
+SPEED ?= 1
+
+export UV_PYTHON_DOWNLOADS = never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test unit contract integration bench crds lint fmt verify clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.synced ## Install everything that the other targets need
+
+$(CACHE)/uv/bin/uv:
+	$(PYTHON) -m venv $(CACHE)/uv
+	$(CACHE)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --all-extras
+	@touch $@
+
+demo: setup ## Make a film with simulated providers (STORY=file.yaml, SPEED=2, KEEP=1 to leave it running)
+	$(RUN) storyjob local demo $(STORY) --speed $(SPEED) $(if $(KEEP),--keep)
+
+run: setup ## Run control plane, S3, operator, webhook and simulated providers until Ctrl-C
+	$(RUN) storyjob local up --operator
+
+test: unit contract integration ## Run all tests
+
+unit: setup ## Run the unit tests
+	$(RUN) pytest tests/unit
+
+contract: setup ## Run the adapters against the simulator, and the simulator against the vendors' SDKs
+	$(RUN) pytest tests/contract
+
+integration: setup ## Run the tests against a real API server and S3
+	$(RUN) storyjob local binaries
+	$(RUN) pytest tests/integration
+
+bench: setup ## Measure (tests/benchmarks)
+	$(RUN) storyjob local binaries
+	$(RUN) pytest -m bench tests/benchmarks
+
+lint: setup ## Check style, types and layers
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+fmt: setup ## Format the code and mend what can be mended
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+crds: setup ## Write the CustomResourceDefinitions anew from the models
+	$(RUN) storyjob crds --output crds
+
+verify: lint test ## Everything that a change must pass
+	$(RUN) storyjob crds --check
+
+clean: ## Remove the virtual environment and caches of this checkout
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
