@@ -45,7 +45,7 @@ class Invalid(ClusterError):
 
 
 class Forbidden(ClusterError):
-    """The token is wrong, or RBAC does not allow it."""
+    """RBAC does not allow it; a wrong token is the subclass."""
 
 
 class Unauthorized(Forbidden):

@@ -1,0 +1,104 @@
+"""Writes a callback into its Scene: one guarded patch, once, and never more of them at a time than is good."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from storyjob.api.scene import CallbackRecord
+from storyjob.api.step import StepKind
+from storyjob.cluster.client import Cluster
+from storyjob.cluster.errors import ClusterError, NotFound, TestFailed
+from storyjob.cluster.resources import SCENES
+from storyjob_webhook.metrics import Metrics
+from storyjob_webhook.refusal import try_later
+from storyjob_webhook.scenes import SceneEntry, SceneIndex
+
+PATCHES = 32  # at once; the API server needs 2 to 3 ms of CPU for each
+WAITING = 2000  # callbacks that wait for their turn; some seconds of work
+TURN_SECONDS = 5.0  # a vendor gives up on an answer after 10 to 15 s
+
+_log = logging.getLogger(__name__)
+
+
+class Result(StrEnum):
+    """What came of a verified callback."""
+
+    RECORDED = "recorded"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    SUPERSEDED = "superseded"
+
+
+class Recorder:
+    """Records callbacks. Concurrent ones of the same attempt share one patch."""
+
+    def __init__(self, cluster: Cluster, scenes: SceneIndex, metrics: Metrics) -> None:
+        self._cluster = cluster
+        self._scenes = scenes
+        self._metrics = metrics
+        self._turns = asyncio.Semaphore(PATCHES)
+        self._under_way: dict[tuple[str, StepKind, str], asyncio.Task[Result]] = {}
+
+    async def record(self, scene: SceneEntry, step: StepKind, job_id: str | None) -> Result:
+        """Record that a callback came for the scene's current attempt. Raises a 503 ``Refusal``."""
+        attempt = scene.attempts[step]
+        if attempt.recorded and (attempt.recorded_job is not None or job_id is None):
+            return Result.DUPLICATE
+        if not attempt.open:
+            return Result.IGNORED
+        if None not in (job_id, attempt.job_id) and job_id != attempt.job_id:
+            _log.warning("%s %s: a callback names another job than the attempt's; ignored", "/".join(scene.key), step)
+            return Result.IGNORED
+        key = (scene.uid, step, attempt.token_hash)
+        if (task := self._under_way.get(key)) is not None:
+            result = await asyncio.shield(task)
+            return Result.DUPLICATE if result is Result.RECORDED else result
+        if len(self._under_way) >= WAITING:
+            raise try_later("Busy", "too many callbacks at once")
+        task = asyncio.create_task(self._patch(scene, step, job_id))
+        self._under_way[key] = task
+        task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        # The write goes on when the vendor hangs up.
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait for the patches under way."""
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def _patch(self, scene: SceneEntry, step: StepKind, job_id: str | None) -> Result:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise try_later("Busy", "too many callbacks at once") from error
+        try:
+            with self._metrics.patch_seconds.time():
+                after = await self._cluster.json_patch(
+                    SCENES,
+                    scene.key.namespace,
+                    scene.key.name,
+                    operations(scene.uid, step, scene.attempts[step].token_hash, job_id, datetime.now(UTC)),
+                    subresource="status",
+                )
+        except (TestFailed, NotFound):
+            return Result.SUPERSEDED
+        except ClusterError as error:
+            _log.warning("%s %s: a callback could not be recorded: %s", "/".join(scene.key), step, error)
+            raise try_later("NotRecorded", "the callback could not be recorded; send it again") from error
+        finally:
+            self._turns.release()
+        self._scenes.absorb(after)
+        return Result.RECORDED
+
+
+def operations(uid: str, step: StepKind, token_hash: str, job_id: str | None, at: datetime) -> list[dict[str, object]]:
+    """Return the patch: it holds only for this very Scene and while this very attempt is the step's newest."""
+    record = CallbackRecord(token_hash=token_hash, job_id=job_id, at=at.replace(microsecond=0))
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "test", "path": f"/status/steps/{step}/tokenHash", "value": token_hash},
+        {"op": "add", "path": f"/status/steps/{step}/callback", "value": record.wire()},
+    ]
