@@ -83,7 +83,7 @@ async def world(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     sidecar = Sidecar(settings, cluster, cluster)
     cluster.put(PROVIDERS, a_provider())
     following = asyncio.create_task(sidecar.follow())
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         made = World(cluster, sidecar, await sidecar.open(), http)
         cluster.put(SECRETS, keys_secret(settings.namespace, {"uid-of-flux": [made.secret]}))
         await until_ready(made)
