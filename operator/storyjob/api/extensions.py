@@ -30,11 +30,23 @@ class Rule:
     expression: str
     message: str
     """Names the field and the remedy; kubectl shows it as it is."""
+    field: str | None = None
+    """The field below ``self`` to blame, such as ``.dependsOn``; ``self`` when absent."""
+
+    def manifest(self) -> JsonValue:
+        """Return the rule as a CRD spells it."""
+        rule: Extra = {"rule": self.expression, "message": self.message}
+        return rule | ({"fieldPath": self.field} if self.field else {})
 
 
 def rules(*guards: Rule) -> Extra:
     """Return the CEL rules of a model or field."""
-    return {VALIDATIONS: [{"rule": guard.expression, "message": guard.message} for guard in guards]}
+    return {VALIDATIONS: [guard.manifest() for guard in guards]}
+
+
+def instead_of_pattern(guard: Rule) -> Extra:
+    """Return a rule that says in words what the pattern of a field, which kubectl would show, says in signs."""
+    return {"pattern": None} | rules(guard)
 
 
 def immutable(message: str) -> Extra:

@@ -70,6 +70,7 @@ class Polling(ApiModel):
                 "self.initialSeconds <= self.maxSeconds",
                 "spec.polling.initialSeconds must not be above spec.polling.maxSeconds (60 unless set): "
                 "raise maxSeconds",
+                field=".initialSeconds",
             )
         )
     )

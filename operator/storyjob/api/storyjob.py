@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from storyjob.api.conditions import CONDITIONS, Condition
-from storyjob.api.extensions import Rule, list_map, list_set, rules
+from storyjob.api.extensions import Rule, instead_of_pattern, list_map, list_set, rules
 from storyjob.api.mediaprovider import DNS_LABEL
 from storyjob.api.resource import ApiModel, ObjectMeta
 from storyjob.api.wishes import (
@@ -38,14 +38,17 @@ class StoryScene(ApiModel):
             Rule(
                 "!has(self.source) || !(has(self.image) || has(self.video))",
                 "source is shown instead of anything generated: remove image and video, or remove source",
+                field=".source",
             ),
             Rule(
                 "!has(self.video) || !has(self.video.from) || has(self.image)",
                 "video.from is image, but the scene has no image to start from: set image, or remove video.from",
+                field=".video.from",
             ),
             Rule(
                 "!has(self.dependsOn) || !self.dependsOn.exists(other, other == self.name)",
                 "dependsOn names the scene itself, so it could never begin: remove its own name",
+                field=".dependsOn",
             ),
         )
     )
@@ -118,6 +121,7 @@ class Retry(ApiModel):
                 "self.backoffSeconds <= self.maxBackoffSeconds",
                 "spec.retry.backoffSeconds must not be above spec.retry.maxBackoffSeconds (300 unless set): "
                 "raise maxBackoffSeconds",
+                field=".backoffSeconds",
             )
         )
     )
@@ -128,6 +132,9 @@ class Retry(ApiModel):
     max_backoff_seconds: Annotated[int, Field(ge=1, le=86_400, description="The longest pause.")] = 300
 
 
+_RESOLUTION = "^[1-9][0-9]{0,2}[02468]x[1-9][0-9]{0,2}[02468]$"
+
+
 class Film(ApiModel):
     """How the finished film looks."""
 
@@ -135,8 +142,14 @@ class Film(ApiModel):
         str,
         Field(
             max_length=9,
-            pattern=r"^[1-9][0-9]{0,2}[02468]x[1-9][0-9]{0,2}[02468]$",
+            pattern=_RESOLUTION,
             description="Width x height in pixels, both even. Pictures are fitted into it, never stretched.",
+            json_schema_extra=instead_of_pattern(
+                Rule(
+                    f"self.matches('{_RESOLUTION}')",
+                    "resolution must be width x height in pixels, both even and from 10 to 9998, such as 1280x720",
+                )
+            ),
         ),
     ] = "1280x720"
     fps: Annotated[int, Field(ge=1, le=60, description="Frames per second.")] = 30
@@ -250,6 +263,9 @@ class OutputFile(ApiModel):
 class Outputs(ApiModel):
     """What the story ends with."""
 
+    hash: Annotated[
+        str | None, Field(max_length=64, description="Names what the film is made of: equal ingredients, equal name.")
+    ] = None
     film: Annotated[OutputFile | None, Field(description="The finished film.")] = None
     manifest: Annotated[OutputFile | None, Field(description="What each scene was made from, and by whom.")] = None
     captions: Annotated[OutputFile | None, Field(description="The narrations as WebVTT, for players.")] = None

@@ -63,7 +63,7 @@ class _Converter:
         ]
         if unknown:
             raise place.error(f"{', '.join(unknown)} has no structural form; write the model without it")
-        result: Schema = {key: node[key] for key in _KEPT if key in node}
+        result: Schema = {key: node[key] for key in _KEPT if node.get(key) is not None}
         if "const" in node:
             result["enum"] = [node["const"]]
         if result.get("format") not in _FORMATS:

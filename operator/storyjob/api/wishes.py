@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from storyjob.api.extensions import Rule, instead_of_pattern
 from storyjob.api.mediaprovider import Name
 from storyjob.api.resource import ApiModel
 
@@ -28,8 +29,18 @@ Voice = Annotated[
         description="The vendor's name or id of the voice.",
     ),
 ]
-Prompt = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
-Narration = Annotated[str, Field(min_length=1, max_length=5000, pattern=r"\S")]
+# Unlike a pattern on the API server, `trim` knows all the white space of Unicode, as pydantic does.
+_Words = Annotated[
+    str,
+    Field(
+        pattern=r"\S",
+        json_schema_extra=instead_of_pattern(
+            Rule("self.trim().size() > 0", "must hold words, not only white space: write some, or leave it out whole")
+        ),
+    ),
+]
+Prompt = Annotated[_Words, Field(max_length=4000)]
+Narration = Annotated[_Words, Field(max_length=5000)]
 Seed = Annotated[
     int,
     Field(

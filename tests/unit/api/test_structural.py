@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from storyjob.api.errors import SchemaError
-from storyjob.api.extensions import Rule, immutable, list_map, list_set, rules
+from storyjob.api.extensions import Rule, immutable, instead_of_pattern, list_map, list_set, rules
 from storyjob.api.structural import structural
 
 
@@ -118,6 +118,17 @@ def test_rules_of_the_model_and_of_the_place_of_use_both_hold() -> None:
         {"rule": "has(self.size)", "message": "size is needed"},
         {"rule": "self == oldSelf", "message": "stays"},
     ]
+
+
+def test_a_rule_in_words_stands_for_a_pattern() -> None:
+    rule = Rule("self.matches('^a$')", "must be a", field=".here")
+
+    schema = field_schema(Annotated[str, Field(pattern="^a$", json_schema_extra=instead_of_pattern(rule))])
+
+    assert schema == {
+        "type": "string",
+        "x-kubernetes-validations": [{"rule": "self.matches('^a$')", "message": "must be a", "fieldPath": ".here"}],
+    }
 
 
 def test_a_list_of_objects_is_a_map_by_its_key() -> None:
