@@ -44,14 +44,14 @@ class Sidecar:
         self._settings = settings
         self._cluster = cluster
         self._namespaces: Sequence[str | None] = settings.watch_namespaces or (None,)
-        self._readiness = Readiness()
-        self._readiness.waits_for("caches", "the lists of Scenes and MediaProviders were not read yet")
+        self.readiness = Readiness()
+        self.readiness.waits_for("caches", "the lists of Scenes and MediaProviders were not read yet")
         metrics = Metrics()
         self.scenes, self.accounts = scenes, accounts = SceneIndex(), AccountIndex()
         metrics.watch_size("scenes", "Scenes in the watch cache.", lambda: len(scenes))
         metrics.watch_size("waiting", "Callbacks that wait for the watch to catch up.", lambda: scenes.waiting)
         metrics.watch_size("providers", "MediaProviders in the watch cache.", lambda: len(accounts))
-        self._informers = [
+        self.informers = [
             Informer(cluster, kind, namespace, index.seen, index.lost)
             for namespace in self._namespaces
             for kind, index in ((PROVIDERS, accounts), (SCENES, scenes))
@@ -59,14 +59,14 @@ class Sidecar:
         self._recorder = Recorder(cluster, scenes, metrics)
         keys = SigningKeys(cluster, settings.namespace)
         callbacks = Callbacks(scenes, accounts, keys, self._recorder, metrics, synced=lambda: self.synced)
-        stories = Stories(callers, settings.watch_namespaces)
+        self.stories = stories = Stories(callers, settings.watch_namespaces)
         self._public = Gate(build_public(callbacks, metrics))
-        self._internal = Gate(build_internal([*routes(self._readiness, metrics), *stories.routes()], metrics))
+        self._internal = Gate(build_internal([*routes(self.readiness, metrics), *stories.routes()], metrics))
 
     @property
     def synced(self) -> bool:
         """Whether everything was listed once."""
-        return all(informer.synced.is_set() for informer in self._informers)
+        return all(informer.synced.is_set() for informer in self.informers)
 
     async def open(self) -> Ports:
         """Listen on both ports; the public one answers 503 until the caches are in step."""
@@ -78,18 +78,18 @@ class Sidecar:
 
     async def follow(self) -> None:
         """Follow the cluster until cancelled. Raises ``AccessError``, or whatever ends a watch that must not end."""
-        await await_access(self._cluster, needed(self._settings.namespace, self._namespaces), self._readiness)
+        await await_access(self._cluster, needed(self._settings.namespace, self._namespaces), self.readiness)
         async with asyncio.TaskGroup() as group:
-            for informer in self._informers:
+            for informer in self.informers:
                 group.create_task(informer.run())
-            for informer in self._informers:
+            for informer in self.informers:
                 await informer.synced.wait()
-            self._readiness.has("caches")
+            self.readiness.has("caches")
             _log.info("ready")
 
     async def close(self) -> None:
         """Stop accepting, and finish what was accepted, within some ten seconds."""
-        self._readiness.waits_for("shutdown", "shutting down")
+        self.readiness.waits_for("shutdown", "shutting down")
         await asyncio.gather(self._public.close(), self._internal.close())
         await self._recorder.drain()
 
