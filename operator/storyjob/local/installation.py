@@ -15,7 +15,7 @@ from storyjob.local.together import together
 from storyjob.local.world import LocalWorld
 
 OWN_NAMESPACE = "storyjob-system"
-_NAMESPACE = f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {OWN_NAMESPACE}}}}}"
+_NAMESPACE = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {OWN_NAMESPACE}}}\n"
 _STOP_GRACE = 5.0  # seconds; what it bought is worth nothing once its world is gone
 
 
