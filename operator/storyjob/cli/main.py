@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import typer
 
+from storyjob.cli import local
+from storyjob.cli.crds import crds
+from storyjob.cli.operator import operator
+from storyjob.cli.simulator import simulator
+from storyjob.cli.webhook import webhook
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(local.app, name="local")
 
 
 @app.callback()
 def storyjob() -> None:
     """Turns a story written as YAML into a finished film, on Kubernetes."""
+
+
+app.command()(crds)
+app.command()(operator)
+app.command()(simulator)
+app.command()(webhook)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Object(Protocol):
 
 
 T = TypeVar("T", bound=Object)
-Index = Callable[[T], Hashable | None]
+Index = Callable[[T], Iterable[Hashable]]
 
 
 class Cache(Generic[T]):
@@ -46,7 +46,7 @@ class Cache(Generic[T]):
         return self._objects.get(key)
 
     def where(self, index: str, value: Hashable) -> list[T]:
-        """Return the objects whose indexed property has this value."""
+        """Return the objects that this index files under the value."""
         return [self._objects[key] for key in self._indexed[index].get(value, ())]
 
     def put(self, item: T) -> bool:
@@ -58,7 +58,7 @@ class Cache(Generic[T]):
         self._forget(key)
         self._objects[key] = item
         for name, index in self._indexes.items():
-            if (value := index(item)) is not None:
+            for value in index(item):
                 self._indexed[name][value].add(key)
         return True
 
@@ -84,7 +84,7 @@ class Cache(Generic[T]):
         if known is None:
             return
         for name, index in self._indexes.items():
-            if (value := index(known)) is not None:
+            for value in index(known):
                 keys = self._indexed[name][value]
                 keys.discard(key)
                 if not keys:

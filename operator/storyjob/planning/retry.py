@@ -55,7 +55,11 @@ def verdict(failure: Failure, failures: int, policy: Retry, *, attempt: int, now
     return Again(now + _pause(policy, counted, failure.retry_after), counted, reason)
 
 
-def _pause(policy: Retry, nth: int, asked: float | None) -> timedelta:
+def pause_after(policy: Retry, nth: int) -> float:
+    """Return the seconds to wait after the nth failure."""
     # The exponent is bounded because a float overflows long before the maximum is compared.
-    seconds = min(policy.backoff_seconds * policy.factor ** min(max(nth - 1, 0), 64), float(policy.max_backoff_seconds))
-    return timedelta(seconds=max(seconds, asked or 0.0))
+    return min(policy.backoff_seconds * policy.factor ** min(max(nth - 1, 0), 64), float(policy.max_backoff_seconds))
+
+
+def _pause(policy: Retry, nth: int, asked: float | None) -> timedelta:
+    return timedelta(seconds=max(pause_after(policy, nth), asked or 0.0))

@@ -13,7 +13,7 @@ from storyjob.planning.cost import estimate
 from storyjob.planning.desire import Desire, Standing, desire
 from storyjob.planning.plan import Offer, SceneView, Search, StoryPlan
 from storyjob.planning.turns import Turns
-from storyjob.planning.validate import scene_problems
+from storyjob.planning.validate import Problem, scene_problems
 from storyjob.planning.view import ProviderView, StepId, StoryView
 
 
@@ -21,7 +21,7 @@ def plan_story(view: StoryView) -> StoryPlan:
     """Decide what every step of the story needs next. Acting twice on the same answer is harmless."""
     plan = StoryPlan([_scene_view(view, spec) for spec in view.specs])
     turns = Turns(view, {v.spec.name: v for v in plan.views})
-    claimed = set(view.being_bought)
+    claimed: set[str] = set()
     for kind in StepKind:
         for scene_view, wish in _of_kind(plan, kind):
             _plan_step(view, plan, turns, claimed, scene_view, wish)
@@ -31,6 +31,8 @@ def plan_story(view: StoryView) -> StoryPlan:
 def _scene_view(view: StoryView, spec: SceneSpec) -> SceneView:
     scene = view.scenes.get(spec.name)
     problems = scene_problems(spec, view.providers)
+    if scene is not None and (error := view.source_errors.get(scene.metadata.uid)) is not None:
+        problems.append(Problem(Reason.SOURCE, f"spec.scenes[{spec.name}].source: {error}", spec.name))
     desires: dict[StepKind, Desire] = {}
     if scene is not None:
         for kind in spec.kinds():
@@ -59,7 +61,7 @@ def _plan_step(
         turns.take(wish.kind, only=StepKind.AUDIO)
         return
     reason = turns.why_wait(scene_view, wish, plan)
-    if reason is None and wish.input_hash in claimed:
+    if reason is None and (wish.input_hash in claimed or wish.input_hash in view.being_bought):
         reason = Reason.SAME_INPUT
     if reason is not None:
         plan.waiting[step] = reason

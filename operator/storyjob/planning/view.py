@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -55,7 +55,9 @@ class StoryView:
     searching: frozenset[StepId] = frozenset()
     """Steps whose bytes are being looked for in the bucket."""
     look_ups: Mapping[StepId, LookUp] = field(default_factory=dict)
-    being_bought: frozenset[str] = frozenset()
+    being_bought: Container[str] = frozenset()
     """Input hashes with a living attempt anywhere in the namespace."""
+    source_errors: Mapping[str, str] = field(default_factory=dict)
+    """By Scene uid: why the file of the user's own cannot be read."""
     may_buy: bool = True
     """False when nothing new may be bought: suspended, past its deadline, or the bucket refuses."""

@@ -1,0 +1,21 @@
+"""`storyjob operator`: runs the operator."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+
+
+def operator() -> None:
+    """Watch StoryJobs and make them. Settings come from STORYJOB_* variables."""
+    from storyjob.cli.process import configured
+    from storyjob.cluster.errors import ClusterError
+    from storyjob.handlers.startup import run
+
+    settings = configured()
+    try:
+        asyncio.run(run(settings))
+    except ClusterError as error:
+        typer.echo(f"storyjob operator: {error}", err=True)
+        raise typer.Exit(1) from error

@@ -1,0 +1,28 @@
+"""What the long-running commands have in common: settings that say what is wrong with them, and logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from storyjob.api.settings import Settings
+
+
+def configured() -> Settings:
+    """Return the settings with logging set up; ends the process naming every variable that is wrong."""
+    from pydantic import ValidationError
+
+    from storyjob.api.settings import Settings
+    from storyjob_webhook.logs import configure
+
+    try:
+        settings = Settings.model_validate({})
+    except ValidationError as error:
+        for problem in error.errors(include_input=False):
+            variable = "STORYJOB_" + "_".join(str(part) for part in problem["loc"]).upper()
+            typer.echo(f"{variable}: {problem['msg']}", err=True)
+        raise typer.Exit(2) from error
+    configure(settings.log_format)
+    return settings

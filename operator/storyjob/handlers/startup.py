@@ -1,0 +1,107 @@
+"""Starts the operator around kopf and stops it in the order that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+from typing import Any
+
+import kopf
+
+from storyjob.api.resource import KOPF_FINALIZER
+from storyjob.api.settings import Settings
+from storyjob.cluster import permissions
+from storyjob.handlers.probes import Probes
+from storyjob.handlers.timers import register_timers
+from storyjob.handlers.watch import register_watches
+from storyjob.reconcile.assemble import assemble
+from storyjob.reconcile.operator import Operator
+
+_log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGTERM, SIGINT, or until a part that must not end has ended."""
+    instance = os.environ.get("HOSTNAME") or socket.gethostname()
+    operator = Operator(await assemble(settings, instance))
+    world, probes = operator.world, Probes(settings)
+    try:
+        await probes.start()
+        await permissions.check(world.cluster, settings.watch_namespaces)
+        await operator.bucket_works()
+        await operator.resync()
+        probes.ready = True
+        await _serve(operator, settings)
+    finally:
+        await probes.stop()
+        await world.cluster.close()
+        shutil.rmtree(world.work_dir, ignore_errors=True)
+
+
+async def _serve(operator: Operator, settings: Settings) -> None:
+    ready, stop, terminate = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    background = [asyncio.create_task(part()) for part in (operator.work, operator.keep_in_step, operator.watch_bucket)]
+    watching = asyncio.create_task(_watch(operator, settings, ready, stop))
+    # kopf sets its own signal handlers until it is ready; ours, set later, take their place.
+    seeing = asyncio.create_task(ready.wait())
+    await asyncio.wait([seeing, watching], return_when=asyncio.FIRST_COMPLETED)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, terminate.set)
+    asked = asyncio.create_task(terminate.wait())
+    watched: list[asyncio.Task[Any]] = [asked, watching, *background]
+    _log.info("operator is at work", extra={"action": "start"})
+    ended, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    _log.info("operator stops: nothing more is bought", extra={"action": "stop"})
+    await operator.shut_down()
+    stop.set()
+    for task in background:
+        task.cancel()
+    await asyncio.gather(watching, *background, return_exceptions=True)
+    for task in ended:
+        task.result()  # raises what ended it, unless we were asked to stop
+
+
+async def _watch(operator: Operator, settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login)
+    register_watches(registry, operator)
+    register_timers(registry, operator)
+    namespaces = settings.watch_namespaces
+    await kopf.operator(
+        registry=registry,
+        settings=kopf_settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        ready_flag=ready,
+        stop_flag=stop,
+    )
+
+
+def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
+    """Find the API server in the same order as the rest of the operator does."""
+    if "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
+        return kopf.login_with_service_account(**arguments)
+    return kopf.login_with_kubeconfig(**arguments)
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Return kopf's settings: it watches and ticks, and writes nothing but its own finalizer."""
+    settings = kopf.OperatorSettings()
+    settings.persistence.finalizer = KOPF_FINALIZER
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix="kopf.storyjob.dev", v1=False)
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = 15.0
+    settings.networking.error_backoffs = [0.5, 1, 2, 4]
+    # A watch that died without a word is noticed; the server ends each one after five minutes anyway.
+    settings.watching.server_timeout = 290
+    settings.watching.client_timeout = 320
+    settings.watching.connect_timeout = 10
+    settings.queueing.idle_timeout = 1.0
+    return settings

@@ -1,0 +1,72 @@
+"""Makes the world from the settings: one client of each kind, shared by everything."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from storyjob.api.settings import Settings
+from storyjob.api.step import StepKind
+from storyjob.cluster.client import Cluster
+from storyjob.cluster.connection import Connection
+from storyjob.cluster.events import Events
+from storyjob.cluster.ledger import Ledger
+from storyjob.egress import public_client
+from storyjob.media.download import Downloader, FetchLimits
+from storyjob.media.film import FilmMaker
+from storyjob.media.store import Store, StoreConfig
+from storyjob.reconcile.vendors import Vendors
+from storyjob.reconcile.world import Caches, Desk, World, now
+
+CONNECT_SECONDS, IDLE_SECONDS = 10.0, 60.0
+CONNECTIONS = httpx.Limits(max_connections=512, max_keepalive_connections=64)
+
+
+async def assemble(settings: Settings, instance: str) -> World:
+    """Return everything that reconciling works with. Nothing has been called yet."""
+    cluster = Cluster(await Connection.load())
+    store = Store(_store_config(settings))
+    timeout = httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS)
+    http = public_client(settings.allowed_hosts, timeout=timeout, limits=CONNECTIONS)
+    work_dir = Path(tempfile.mkdtemp(prefix="storyjob-", dir=settings.work_dir))
+    caches = Caches()
+    limits = _fetch_limits(settings)
+    return World(
+        settings=settings,
+        cluster=cluster,
+        caches=caches,
+        ledger=Ledger(cluster, caches.scenes),
+        events=Events(cluster, instance),
+        store=store,
+        films=FilmMaker(store, work_dir, asyncio.Semaphore(settings.renders)),
+        downloader=lambda kind: Downloader(http, settings.allowed_hosts, limits[kind]),
+        vendors=Vendors(cluster, http, settings.allowed_hosts),
+        work_dir=work_dir,
+        desk=Desk(awake_since=now()),
+    )
+
+
+def _store_config(settings: Settings) -> StoreConfig:
+    key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+    return StoreConfig(
+        bucket=settings.s3_bucket,
+        prefix=settings.s3_prefix,
+        endpoint=settings.s3_endpoint,
+        public_endpoint=settings.s3_public_endpoint,
+        region=settings.s3_region,
+        access_key=key_id.get_secret_value() if key_id else None,
+        secret_key=secret.get_secret_value() if secret else None,
+        workers=settings.downloads,
+    )
+
+
+def _fetch_limits(settings: Settings) -> dict[StepKind, FetchLimits]:
+    sizes = {
+        StepKind.IMAGE: settings.max_image_bytes,
+        StepKind.AUDIO: settings.max_audio_bytes,
+        StepKind.VIDEO: settings.max_video_bytes,
+    }
+    return {kind: FetchLimits(bytes=size, total_seconds=settings.download_seconds) for kind, size in sizes.items()}

@@ -1,0 +1,116 @@
+"""Brings what was paid for into the bucket, and does not let go of it before it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from storyjob.api.errors import MediaError, OutputExpired, StorageError
+from storyjob.api.outcome import Failure, FailureKind, Result
+from storyjob.api.reasons import Reason
+from storyjob.api.scene import StepOutput, StepStatus
+from storyjob.api.step import StepPhase
+from storyjob.media.fetch import Fetched, fetch
+from storyjob.media.keep import Made, Slot, keep
+from storyjob.media.record import Record
+from storyjob.planning import step as turns
+from storyjob.planning.retry import verdict
+from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.remember import remember
+from storyjob.reconcile.world import World, now
+
+_log = logging.getLogger(__name__)
+
+FETCHES = 4  # tries of one link before the provider is asked again
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
+
+
+async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
+    """Fetch a result, store it, and write that it is stored; or write why it cannot be taken.
+
+    ``step`` is the attempt as it was when the result came. Raises ``OutputExpired`` when the link is dead.
+    """
+    with tempfile.TemporaryDirectory(dir=world.work_dir, prefix="result-") as folder:
+        try:
+            fetched = await _fetch(world, attempt, result, Path(folder))
+        except OutputExpired:
+            raise
+        except MediaError as error:
+            await _cannot_take(world, attempt, str(error))
+            return
+        record = await _store(world, attempt, step, result, fetched, job_id)
+    output = step_output(world, record)
+    await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
+    world.desk.forget_hash(step.input_hash)
+
+
+def step_output(world: World, record: Record) -> StepOutput:
+    """Return a record as it stands in a status."""
+    return StepOutput(
+        uri=world.store.uri(record.key),
+        sha256=record.sha256,
+        bytes=record.bytes,
+        content_type=record.content_type,
+        seconds=None if record.seconds is None else round(record.seconds, 3),
+    )
+
+
+async def _fetch(world: World, attempt: AttemptRef, result: Result, folder: Path) -> Fetched:
+    pause = FIRST_PAUSE
+    for left in reversed(range(FETCHES)):
+        try:
+            return await fetch(
+                result.output, kind=attempt.kind, downloader=world.downloader(attempt.kind), directory=folder
+            )
+        except MediaError as error:
+            if not error.retryable or left == 0:
+                raise
+            _log.warning("%s %s: %s; fetching again in %.1f s", attempt.scene, attempt.kind, error, pause)
+        await asyncio.sleep(pause)
+        pause *= 2
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+async def _store(
+    world: World, attempt: AttemptRef, step: StepStatus, result: Result, fetched: Fetched, job_id: str | None
+) -> Record:
+    """Store the bytes, however long the bucket refuses: they are paid for and may exist nowhere else."""
+    slot = Slot(world.layout(attempt.scene.namespace), step.input_hash or "", attempt.token_hash)
+    made = Made(step.provider or "", step.model or "", now(), job_id or step.job_id, result.cost)
+    pause, told = FIRST_PAUSE, False
+    while True:
+        try:
+            record = await keep(world.store, fetched, slot, made, result.alignment)
+        except StorageError as error:
+            world.gate.storage = message = str(error)
+            _log.warning("%s %s: %s; storing again in %.1f s", attempt.scene, attempt.kind, error, pause)
+            if not told:
+                await remember(world, attempt, partial(_held, message=message))
+            told = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            world.gate.storage = None
+            return record
+
+
+def _held(step: StepStatus, *, message: str) -> StepStatus:
+    return step if step.phase is StepPhase.STORING else turns.hold(step, Reason.STORAGE, message)
+
+
+async def _cannot_take(world: World, attempt: AttemptRef, message: str) -> None:
+    """What was delivered is paid for and useless: the attempt failed, and its estimate counts as spent."""
+    policy = world.retry_policy(attempt.scene)
+
+    def turn(step: StepStatus) -> StepStatus:
+        held = step if step.phase is not StepPhase.SUBMITTING else turns.hold(step, Reason.BAD_MEDIA, message)
+        end = verdict(Failure(FailureKind.FAILED, message), step.failures, policy, attempt=step.attempt, now=now())
+        cost = Decimal(step.estimated_cost) if step.estimated_cost else None
+        return turns.fail(held, message, replace(end, reason=Reason.BAD_MEDIA), now(), cost)
+
+    await remember(world, attempt, turn)

@@ -1,0 +1,196 @@
+"""The operator as a whole: takes in what is seen, works the queue, and stops without losing a purchase."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from storyjob.api.errors import StorageError
+from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.resource import ApiModel
+from storyjob.api.scene import Scene
+from storyjob.api.storyjob import StoryJob
+from storyjob.cluster.cache import Cache, Key, key_of
+from storyjob.cluster.errors import ClusterError, NotFound, TestFailed
+from storyjob.cluster.resources import PROVIDERS, SCENES, STORYJOBS, Resource
+from storyjob.reconcile import metrics
+from storyjob.reconcile.provider import reconcile_provider
+from storyjob.reconcile.queue import Item, Kind, Queue
+from storyjob.reconcile.scene import reconcile_scene
+from storyjob.reconcile.storyjob import reconcile_story, withdraw
+from storyjob.reconcile.world import World
+
+_log = logging.getLogger(__name__)
+
+BUCKET_SECONDS = 5.0  # between questions to a bucket that refuses
+STALE_SECONDS = 0.2  # until an object is looked at again of which we had an old view
+T = TypeVar("T", bound=ApiModel)
+
+
+class Saw(Protocol):
+    """Takes in an object of one kind."""
+
+    def __call__(self, body: dict[str, Any], *, gone: bool) -> None: ...
+
+
+class Operator:
+    """Everything between "an object was seen" and "its reconcile was called"."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        world.queue = Queue(self._reconcile)
+
+    @property
+    def world(self) -> World:
+        return self._world
+
+    def enqueue(self, kind: Kind, key: Key) -> None:
+        """Look at an object soon."""
+        self._world.enqueue(kind, key)
+
+    def saw_story(self, body: dict[str, Any], *, gone: bool) -> None:
+        """Take in a StoryJob that was seen or is gone."""
+        if (story := _parse(StoryJob, body)) is None:
+            return
+        key, caches = key_of(story), self._world.caches
+        if gone:
+            caches.stories.drop(key, story.metadata.uid)
+            withdraw(self._world, story)
+            self._world.desk.forget_story(story.metadata.uid)
+            self._world.events.forget(story.metadata.uid)
+        elif caches.stories.put(story):
+            self.enqueue(Kind.STORY, key)
+            if story.metadata.terminating:
+                for scene in self._world.scenes_of(story):
+                    self.enqueue(Kind.SCENE, key_of(scene))
+
+    def saw_scene(self, body: dict[str, Any], *, gone: bool) -> None:
+        """Take in a Scene that was seen or is gone."""
+        if (scene := _parse(Scene, body)) is None:
+            return
+        key, story = key_of(scene), Key(scene.metadata.namespace, scene.spec.story_ref.name)
+        if gone:
+            self._world.caches.scenes.drop(key, scene.metadata.uid)
+            self._world.desk.forget_scene(scene.metadata.uid)
+            self._world.events.forget(scene.metadata.uid)
+            self.enqueue(Kind.STORY, story)
+        elif self._world.caches.scenes.put(scene):
+            self.enqueue(Kind.SCENE, key)
+            self.enqueue(Kind.STORY, story)
+
+    def saw_provider(self, body: dict[str, Any], *, gone: bool) -> None:
+        """Take in a MediaProvider that was seen or is gone: every unfinished story nearby may care."""
+        if (provider := _parse(MediaProvider, body)) is None:
+            return
+        key, caches = key_of(provider), self._world.caches
+        if gone:
+            changed = caches.providers.drop(key, provider.metadata.uid) is not None
+        else:
+            before = caches.providers.get(key)
+            changed = caches.providers.put(provider) and (before is None or before.spec != provider.spec)
+        if not gone:
+            self.enqueue(Kind.PROVIDER, key)
+        for story in caches.stories if changed else ():
+            if story.metadata.namespace == key.namespace and story.status.phase != "Completed":
+                self.enqueue(Kind.STORY, key_of(story))
+
+    async def resync(self) -> None:
+        """Compare the caches with consistent lists, so that nothing missed by a watch stays missed."""
+        await self._resync(STORYJOBS, self._world.caches.stories, self.saw_story)
+        await self._resync(PROVIDERS, self._world.caches.providers, self.saw_provider)
+        await self._resync(SCENES, self._world.caches.scenes, self.saw_scene)
+
+    async def _resync(self, resource: Resource, cache: Cache[Any], saw: Saw) -> None:
+        for namespace in self._world.settings.watch_namespaces or (None,):
+            items, version = await self._world.cluster.list(resource, namespace)
+            for item in items:
+                saw(item, gone=False)
+            listed = [Key(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+            for lost in cache.missing_from(listed, int(version)):
+                if namespace in (None, lost.metadata.namespace):
+                    _log.info("%s %s went while nobody watched", resource.kind, lost.metadata.name)
+                    saw(_body(lost), gone=True)
+
+    async def keep_in_step(self) -> None:
+        """Resync again and again until cancelled."""
+        while True:
+            await asyncio.sleep(self._world.settings.resync_seconds)
+            try:
+                await self.resync()
+            except ClusterError as error:
+                _log.warning("resync failed, the watches go on: %s", error)
+
+    async def watch_bucket(self) -> None:
+        """While the bucket refuses, ask it again and again; once it takes a write, go on buying."""
+        world = self._world
+        while True:
+            metrics.QUEUE_DEPTH.set(len(world.queue))
+            metrics.TASKS.set(len(world.tasks))
+            metrics.API_WRITES.set(world.cluster.writes)
+            metrics.BUCKET_REFUSES.set(world.gate.storage is not None)
+            if world.gate.storage is not None and await self.bucket_works():
+                for story in world.caches.stories:
+                    self.enqueue(Kind.STORY, key_of(story))
+            await asyncio.sleep(BUCKET_SECONDS)
+
+    async def bucket_works(self) -> bool:
+        """Ask the bucket to take a write; buying stops while it does not."""
+        try:
+            await self._world.store.probe()
+        except StorageError as error:
+            if self._world.gate.storage != str(error):
+                _log.error("nothing is bought: %s", error)
+            self._world.gate.storage = str(error)
+            return False
+        self._world.gate.storage = None
+        return True
+
+    async def work(self) -> None:
+        """Work the queue until cancelled."""
+        await self._world.queue.run()
+
+    async def shut_down(self) -> None:
+        """Buy nothing more; let what is being bought be remembered."""
+        self._world.gate.open = False
+        await self._world.tasks.finish(self._world.settings.shutdown_grace_seconds)
+
+    async def _reconcile(self, item: Item) -> None:
+        began, result = time.monotonic(), "error"
+        try:
+            await _RECONCILERS[item.kind](self._world, item.key)
+            result = "ok"
+        except (TestFailed, NotFound) as error:
+            # Our view was old; the watch brings the new one, and the level is looked at again.
+            result = "stale"
+            _log.debug("%s %s: %s", item.kind, item.key, error)
+            self._world.enqueue(item.kind, item.key, STALE_SECONDS)
+        finally:
+            metrics.RECONCILES.labels(item.kind, result).inc()
+            metrics.RECONCILE_SECONDS.labels(item.kind).observe(time.monotonic() - began)
+
+
+_RECONCILERS = {
+    Kind.STORY: reconcile_story,
+    Kind.SCENE: reconcile_scene,
+    Kind.PROVIDER: reconcile_provider,
+}
+
+
+def _parse(model: type[T], body: dict[str, Any]) -> T | None:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        name = body.get("metadata", {}).get("name")
+        _log.error(
+            "%s %s is not as its CRD says; are the CRDs of this version installed? %s", model.__name__, name, error
+        )
+        return None
+
+
+def _body(item: Any) -> dict[str, Any]:
+    body: dict[str, Any] = item.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return body

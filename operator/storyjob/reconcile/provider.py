@@ -1,0 +1,135 @@
+"""Reconciles one MediaProvider: who may buy from it now, whether it is usable, and whether it may go."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import partial
+
+from storyjob.api.conditions import Claim, ConditionType, merge
+from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.reasons import Reason
+from storyjob.api.resource import IN_USE_FINALIZER
+from storyjob.api.step import StepKind
+from storyjob.cluster.cache import Key, key_of
+from storyjob.cluster.objects import set_finalizer, write_status
+from storyjob.cluster.resources import PROVIDERS
+from storyjob.planning.admission import MINUTE, Admission, Room, admit
+from storyjob.planning.plan import Offer
+from storyjob.planning.view import StepId
+from storyjob.reconcile.purchase import purchase
+from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.signing import publish_signing_key
+from storyjob.reconcile.tasks import Pool
+from storyjob.reconcile.world import World, holds_slot, now
+
+_log = logging.getLogger(__name__)
+
+
+async def reconcile_provider(world: World, key: Key) -> None:
+    """Admit what has room, and keep the provider's status and finalizer as they should be."""
+    provider = world.caches.providers.get(key)
+    if provider is None:
+        return
+    blocked = await world.vendors.refresh(provider)
+    if provider.metadata.terminating:
+        await _let_go(world, provider)
+        return
+    provider = await _hold(world, provider)
+    if blocked is None:
+        await publish_signing_key(world, provider)
+    await _write_status(world, provider, blocked)
+    if blocked is None and world.gate.may_buy:
+        _admit(world, provider)
+
+
+def _admit(world: World, provider: MediaProvider) -> None:
+    key, moment = key_of(provider), now()
+    started = [then for then in world.desk.started.get(key, []) if then > moment - MINUTE]
+    bought = _under_way(world, provider, moment)
+    offers = [
+        offer for stories in world.desk.offers.get(key, {}).values() for offer in stories if offer.step not in bought
+    ]
+    room = Room(provider.spec.limits, len(bought), tuple(started), world.desk.paused.get(key))
+    admission: Admission = admit(offers, room, moment)
+    world.desk.started[key] = [*started, *(moment for _ in admission.admitted)]
+    for offer in admission.admitted:
+        _begin(world, provider, offer)
+    world.enqueue_at(Kind.PROVIDER, key, admission.again_at)
+
+
+def _begin(world: World, provider: MediaProvider, offer: Offer) -> None:
+    scene = next((s for s in world.caches.scenes.where("uid", offer.step.scene_uid)), None)
+    if scene is None or scene.metadata.terminating or world.story_of(scene) is None:
+        return
+    name, story = offer.step, Key(scene.metadata.namespace, scene.spec.story_ref.name)
+
+    def ended() -> None:
+        world.desk.buying.pop(name, None)
+        world.enqueue(Kind.SCENE, key_of(scene))
+        world.enqueue(Kind.STORY, story)
+        world.enqueue(Kind.PROVIDER, key_of(provider))
+
+    if world.tasks.start(name, Pool.PURCHASE, partial(purchase, world, scene, provider, offer), ended):
+        world.desk.buying[name] = key_of(provider)
+
+
+def _under_way(world: World, provider: MediaProvider, moment: datetime) -> set[StepId]:
+    """Return the steps that use up a slot: those on record, and those whose intent is being written."""
+    key = key_of(provider)
+    found = {step for step, other in world.desk.buying.items() if other == key}
+    for scene in world.caches.scenes.where("provider", key):
+        for kind in StepKind:
+            step = scene.step(kind)
+            if step.provider == key.name and holds_slot(step, provider.spec.timeout_seconds, moment):
+                found.add(StepId(scene.metadata.uid, kind))
+    return found
+
+
+async def _hold(world: World, provider: MediaProvider) -> MediaProvider:
+    """Put our finalizer on a provider that stories are about to use."""
+    if not world.desk.offers.get(key_of(provider)):
+        return provider
+    written = await set_finalizer(world.cluster, PROVIDERS, provider.metadata, IN_USE_FINALIZER, present=True)
+    if written is None:
+        return provider
+    fresh = MediaProvider.model_validate(written)
+    world.caches.providers.put(fresh)
+    return fresh
+
+
+async def _let_go(world: World, provider: MediaProvider) -> None:
+    """Let a deleted provider go once no job of it is alive."""
+    running = _under_way(world, provider, now())
+    if running:
+        note = f"{len(running)} generations are under way; the provider goes when they have ended."
+        await world.events.tell("MediaProvider", provider.metadata, Reason.IN_USE, note)
+        return
+    await set_finalizer(world.cluster, PROVIDERS, provider.metadata, IN_USE_FINALIZER, present=False)
+
+
+async def _write_status(world: World, provider: MediaProvider, blocked: str | None) -> None:
+    status, generation = provider.status, provider.metadata.generation
+    if blocked is None:
+        claims = [Claim(ConditionType.READY, True, Reason.AVAILABLE, _how(world, provider))]
+    else:
+        claims = [
+            Claim(ConditionType.READY, False, Reason.CREDENTIALS, blocked),
+            Claim(ConditionType.STALLED, True, Reason.CREDENTIALS, blocked),
+        ]
+    conditions = merge(status.conditions, claims, generation=generation, now=now())
+    after = status.model_copy(update={"observed_generation": generation, "conditions": conditions})
+    written = (
+        None if after == status else await write_status(world.cluster, PROVIDERS, provider.metadata, status, after)
+    )
+    if written is None:
+        return
+    world.caches.providers.put(MediaProvider.model_validate(written))
+    if blocked is not None:
+        await world.events.tell("MediaProvider", provider.metadata, Reason.CREDENTIALS, blocked, level="Warning")
+
+
+def _how(world: World, provider: MediaProvider) -> str:
+    if provider.spec.completion == "Webhook" and world.settings.callback_url is None:
+        return "Usable. The operator has no public callback URL, so it is polled."
+    return "Usable."

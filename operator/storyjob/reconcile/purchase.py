@@ -1,0 +1,119 @@
+"""Buys one thing once: intent, then exactly one call, then what came of it is remembered whatever happens."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+
+from storyjob.api.capabilities import Mode
+from storyjob.api.errors import CredentialsError, StorageError
+from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.outcome import Accepted, Done, Failure, FailureKind, Rejected, Submission, Unknown
+from storyjob.api.reasons import Reason
+from storyjob.api.scene import Scene, StepStatus
+from storyjob.cluster.cache import Key, key_of
+from storyjob.cluster.errors import NotFound, TestFailed
+from storyjob.cluster.ledger import Exact
+from storyjob.planning import step as turns
+from storyjob.planning.plan import Offer
+from storyjob.planning.retry import FREE, verdict
+from storyjob.providers.base import Attempt, Provider, Request
+from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.keeping import keep_result
+from storyjob.reconcile.remember import remember, write_step
+from storyjob.reconcile.requests import build_request
+from storyjob.reconcile.world import World, now
+
+_log = logging.getLogger(__name__)
+
+
+async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: Offer) -> None:
+    """Buy one admitted step. Everything that can fail without money fails before the intent."""
+    try:
+        adapter = world.vendors.adapter(key_of(provider))
+        request = await build_request(world, scene, offer.step.kind)
+    except (CredentialsError, StorageError) as error:
+        _log.warning("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error)
+        return
+    token = secrets.token_hex(16)
+    try:
+        intended = await _write_intent(world, scene, offer, request, token)
+    except (TestFailed, NotFound) as error:
+        # Our view was old, or another leader acts: whoever wrote last decides.
+        _log.info("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error, extra={"action": "intent"})
+        return
+    attempt = AttemptRef.of(intended, offer.step.kind)
+    outcome = await _submit(world, provider, adapter, request, attempt, token)
+    await _settle(world, attempt, intended.step(attempt.kind), provider, outcome)
+
+
+async def _write_intent(world: World, scene: Scene, offer: Offer, request: Request, token: str) -> Scene:
+    token_hash = hashlib.sha256(token.encode()).hexdigest()
+
+    def turn(step: StepStatus) -> StepStatus:
+        return turns.intend(
+            step,
+            token_hash=token_hash,
+            input_hash=offer.input_hash,
+            allowance=offer.allowance,
+            provider=offer.provider,
+            model=request.model,
+            estimated=offer.estimated,
+            now=now(),
+        )
+
+    kind = offer.step.kind
+    return await write_step(world, key_of(scene), scene.metadata.uid, kind, Exact(kind, token_hash), turn)
+
+
+async def _submit(
+    world: World, provider: MediaProvider, adapter: Provider, request: Request, attempt: AttemptRef, token: str
+) -> Submission:
+    if not world.gate.open:
+        return Rejected(Failure(FailureKind.UNAVAILABLE, "The operator is shutting down; nothing was asked for."))
+    url = _callback_url(world, provider, adapter, attempt, token)
+    try:
+        return await adapter.submit(request, Attempt(token, url, provider.spec.timeout_seconds))
+    except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
+        _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)
+        return Unknown(f"The request broke in the operator: {type(error).__name__}")
+
+
+def _callback_url(
+    world: World, provider: MediaProvider, adapter: Provider, attempt: AttemptRef, token: str
+) -> str | None:
+    base = world.settings.callback_url
+    wanted = provider.spec.completion == "Webhook" and Mode.WEBHOOK in adapter.capabilities.modes
+    if base is None or not wanted:
+        return None
+    return f"{base.rstrip('/')}/api/webhooks/job/{attempt.uid}.{attempt.kind}?token={token}"
+
+
+async def _settle(
+    world: World, attempt: AttemptRef, step: StepStatus, provider: MediaProvider, outcome: Submission
+) -> None:
+    match outcome:
+        case Accepted():
+            await remember(world, attempt, lambda fresh: turns.accept(fresh, outcome, now()))
+        case Done(result, job_id):
+            await keep_result(world, attempt, step, result, job_id)
+        case Rejected(failure):
+            await _rejected(world, attempt, key_of(provider), failure)
+        case Unknown(message):
+            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message))
+    _log.info("%s %s: %s", attempt.scene.name, attempt.kind, type(outcome).__name__.lower(), extra={"action": "submit"})
+
+
+async def _rejected(world: World, attempt: AttemptRef, provider: Key, failure: Failure) -> None:
+    policy = world.retry_policy(attempt.scene)
+
+    def turn(step: StepStatus) -> StepStatus:
+        end = verdict(failure, step.failures, policy, attempt=step.attempt, now=now())
+        return turns.reject(step, failure, end, now())
+
+    if failure.kind is FailureKind.UNAUTHORIZED:
+        world.vendors.distrust(provider)
+    if failure.kind in FREE and failure.retry_after:
+        world.desk.pause(provider, failure.retry_after)
+    await remember(world, attempt, turn)

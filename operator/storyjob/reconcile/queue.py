@@ -1,0 +1,126 @@
+"""The keyed queue: each key is worked on by one worker at a time, never twice at once, and never forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+from storyjob.cluster.cache import Key
+from storyjob.cluster.errors import ClusterError
+
+_log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between tries of a reconcile that raises
+
+
+class Kind(StrEnum):
+    """What a reconcile is about."""
+
+    STORY = "storyjob"
+    SCENE = "scene"
+    PROVIDER = "mediaprovider"
+
+
+class Item(NamedTuple):
+    """One object to be reconciled."""
+
+    kind: Kind
+    key: Key
+
+
+Reconcile = Callable[[Item], Awaitable[None]]
+
+
+class Queue:
+    """Items to reconcile now or later. Adding one that already waits only makes it sooner."""
+
+    def __init__(
+        self, reconcile: Reconcile, *, workers: int = 16, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._reconcile = reconcile
+        self._workers = workers
+        self._now = monotonic
+        self._due: dict[Item, float] = {}
+        self._not_before: dict[Item, float] = {}
+        self._heap: list[tuple[float, int, Item]] = []
+        self._order = itertools.count()
+        self._running: set[Item] = set()
+        self._again: set[Item] = set()
+        self._failures: dict[Item, int] = {}
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def add(self, item: Item, after: float = 0.0) -> None:
+        """Reconcile the item ``after`` seconds, or sooner if it already is to be."""
+        due = max(self._now() + after, self._not_before.get(item, 0.0))
+        known = self._due.get(item)
+        if known is not None and known <= due:
+            return
+        self._due[item] = due
+        heapq.heappush(self._heap, (due, next(self._order), item))
+        self._changed.set()
+
+    def rest(self, item: Item, seconds: float) -> None:
+        """Let the item not be reconciled again before some seconds are over, whatever happens."""
+        self._not_before[item] = self._now() + seconds
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            slots = asyncio.Semaphore(self._workers)
+            while True:
+                await slots.acquire()
+                item = await self._next()
+                group.create_task(self._work(item, slots))
+
+    async def _next(self) -> Item:
+        while True:
+            self._changed.clear()
+            while self._heap and self._heap[0][0] <= self._now():
+                due, _, item = heapq.heappop(self._heap)
+                if self._due.get(item) != due:
+                    continue  # an earlier time took its place, or it was taken already
+                del self._due[item]
+                if item not in self._running:
+                    self._running.add(item)
+                    self._not_before.pop(item, None)
+                    return item
+                self._again.add(item)
+            wait = self._heap[0][0] - self._now() if self._heap else None
+            try:
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _work(self, item: Item, slots: asyncio.Semaphore) -> None:
+        try:
+            await self._reconcile(item)
+            self._failures.pop(item, None)
+        except Exception as error:  # noqa: BLE001 (one object's trouble must not stop the others; it is tried again)
+            failures = self._failures[item] = self._failures.get(item, 0) + 1
+            pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+            _log.warning(
+                "reconcile %s %s failed, again in %.1f s: %s",
+                item.kind,
+                "/".join(item.key),
+                pause,
+                error,
+                exc_info=not isinstance(error, ClusterError),
+                extra={"action": "reconcile"},
+            )
+            self.add(item, pause)
+        finally:
+            self._running.discard(item)
+            if item in self._again:
+                self._again.discard(item)
+                self.add(item)
+            slots.release()

@@ -1,0 +1,52 @@
+"""Writes what became of an attempt into its Scene, and wakes whoever waits for that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from storyjob.api.scene import Scene, SceneStatus, StepStatus
+from storyjob.api.step import StepKind
+from storyjob.cluster.cache import Key
+from storyjob.cluster.ledger import Exact, Guard, Owned
+from storyjob.planning.scenestatus import rolled_up
+from storyjob.reconcile.attempt import AttemptRef, with_step
+from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.world import World, now
+
+Turn = Callable[[StepStatus], StepStatus]
+
+
+async def remember(world: World, attempt: AttemptRef, turn: Turn) -> Scene:
+    """Write what came of a paid call: never dropped as long as the attempt is the step's newest.
+
+    Raises ``TestFailed`` when another attempt took its place, ``NotFound`` when the Scene is gone.
+    """
+    return await write_step(
+        world, attempt.scene, attempt.uid, attempt.kind, Owned(attempt.kind, attempt.token_hash), turn
+    )
+
+
+async def write_step(world: World, key: Key, uid: str, kind: StepKind, guard: Guard, turn: Turn) -> Scene:
+    """Write one turn of a step together with the phase and conditions that follow from it."""
+
+    def apply(scene: Scene) -> SceneStatus:
+        changed = with_step(scene, kind, turn(scene.step(kind)))
+        return rolled_up(changed, changed.status, now())
+
+    scene = await world.ledger.change(key, uid, guard, apply)
+    wake(world, scene)
+    return scene
+
+
+async def write_roll_up(world: World, scene: Scene) -> None:
+    """Write the phase and conditions that follow from the steps, where they are not there already."""
+    if rolled_up(scene, scene.status, now()) != scene.status:
+        key = Key(scene.metadata.namespace, scene.metadata.name)
+        await world.ledger.change(key, scene.metadata.uid, Exact(), lambda fresh: rolled_up(fresh, fresh.status, now()))
+
+
+def wake(world: World, scene: Scene) -> None:
+    """Reconcile a scene and its story soon."""
+    namespace = scene.metadata.namespace
+    world.enqueue(Kind.SCENE, Key(namespace, scene.metadata.name))
+    world.enqueue(Kind.STORY, Key(namespace, scene.spec.story_ref.name))

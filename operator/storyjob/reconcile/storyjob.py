@@ -1,0 +1,217 @@
+"""Reconciles one StoryJob: gather what is, decide what comes next, start it, write what the story looks like."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from storyjob.api.resource import JOBS_FINALIZER
+from storyjob.api.scene import Scene, SceneSpec
+from storyjob.api.storyjob import StoryJob
+from storyjob.cluster.cache import Key, key_of
+from storyjob.cluster.errors import Conflict, NotFound
+from storyjob.cluster.objects import set_finalizer
+from storyjob.cluster.resources import STORYJOBS
+from storyjob.planning.children import scene_spec
+from storyjob.planning.clock import deadline, expires_at, run_clock
+from storyjob.planning.ending import FilmState, Standstill, judge
+from storyjob.planning.plan import Offer, StoryPlan
+from storyjob.planning.story import plan_story
+from storyjob.planning.storystatus import Facts, story_status
+from storyjob.planning.validate import Problem, graph_problems
+from storyjob.planning.view import ProviderView, StepId, StoryView
+from storyjob.reconcile.children import align_children
+from storyjob.reconcile.film import tend_film
+from storyjob.reconcile.finalize import finalize_story
+from storyjob.reconcile.lookup import look_up
+from storyjob.reconcile.publish import publish
+from storyjob.reconcile.queue import Item, Kind
+from storyjob.reconcile.remember import write_roll_up
+from storyjob.reconcile.source import measure_source
+from storyjob.reconcile.tasks import Pool
+from storyjob.reconcile.world import World, now
+
+_log = logging.getLogger(__name__)
+
+REST_FACTOR = 2  # a story's pass may take a third of one core at most, however large the story is
+SOURCE_AGAIN = timedelta(seconds=30)
+
+
+async def reconcile_story(world: World, key: Key) -> None:
+    """Bring one story a step further. Doing it twice is harmless."""
+    story = world.caches.stories.get(key)
+    if story is None:
+        return
+    if story.metadata.terminating:
+        withdraw(world, story)
+        await finalize_story(world, story)
+        return
+    if await _expired(world, story):
+        return
+    graph = graph_problems(story.spec.scenes)
+    if not graph:
+        story = await _with_finalizer(world, story)
+    began = time.monotonic()
+    specs = tuple(scene_spec(story.metadata.name, story.spec, index) for index in range(len(story.spec.scenes)))
+    taken = [] if graph else await align_children(world, story, specs, _by_name(world, story))
+    await _advance(world, story, specs, [*graph, *taken])
+    world.queue.rest(Item(Kind.STORY, key), REST_FACTOR * (time.monotonic() - began))
+
+
+async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], problems: list[Problem]) -> None:
+    moment = now()
+    clock = run_clock(story, moment)
+    due = deadline(story, clock)
+    over = due is not None and due <= moment
+    still = Standstill(story.spec.suspend, over, world.gate.storage)
+    view = await _gather(world, story, specs, may_buy=not (problems or still.suspended or over) and world.gate.may_buy)
+    plan = plan_story(view)
+    if due is not None and not over:
+        plan.wake(due)
+    if problems:
+        film, outputs = FilmState(), story.status.outputs
+    else:
+        film, outputs = tend_film(world, view, plan)
+        _start_searches(world, view, plan)
+        _start_sources(world, view)
+        await _settle_children(world, view, plan)
+    _offer(world, story, plan)
+    verdict = judge(story, plan, problems, film, still)
+    status = story_status(view, plan, Facts(verdict, clock, outputs, problems))
+    await publish(world, story, status, film)
+    world.enqueue_at(Kind.STORY, key_of(story), plan.wake_at)
+
+
+async def _gather(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], *, may_buy: bool) -> StoryView:
+    scenes = {name: scene for name, scene in _by_name(world, story).items() if not scene.metadata.terminating}
+    uids = {scene.metadata.uid for scene in scenes.values()}
+    under_way = [name for name in world.tasks.names() if isinstance(name, StepId) and name.scene_uid in uids]
+    searching = [name for name in world.tasks.names() if isinstance(name, tuple) and name[0] == "look-up"]
+    return StoryView(
+        story=story,
+        specs=specs,
+        scenes=scenes,
+        providers=await _providers(world, story, specs),
+        now=now(),
+        busy=frozenset(under_way),
+        searching=frozenset(name[1] for name in searching if name[1].scene_uid in uids),
+        look_ups=world.desk.look_ups,
+        being_bought=_BeingBought(world, story.metadata.namespace),
+        source_errors={uid: error.message for uid in uids if (error := world.desk.sources.get(uid)) is not None},
+        may_buy=may_buy,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _BeingBought:
+    """Answers whether a living attempt anywhere in the namespace buys this input."""
+
+    world: World
+    namespace: str
+
+    def __contains__(self, input_hash: object) -> bool:
+        return bool(self.world.caches.scenes.where("hash", (self.namespace, input_hash)))
+
+
+async def _providers(world: World, story: StoryJob, specs: tuple[SceneSpec, ...]) -> dict[str, ProviderView]:
+    names = {
+        wish.provider_ref.name
+        for spec in specs
+        for kind in spec.kinds()
+        if (wish := spec.wish(kind)) is not None and wish.provider_ref is not None
+    }
+    found: dict[str, ProviderView] = {}
+    for name in sorted(names):
+        provider = world.caches.providers.get(Key(story.metadata.namespace, name))
+        if provider is not None and not provider.metadata.terminating:
+            await world.vendors.refresh(provider)
+            found[name] = world.vendors.view(provider)
+    return found
+
+
+def _by_name(world: World, story: StoryJob) -> dict[str, Scene]:
+    return {scene.spec.name: scene for scene in world.scenes_of(story)}
+
+
+def _start_searches(world: World, view: StoryView, plan: StoryPlan) -> None:
+    for search in plan.searches:
+        scene = view.scenes[search.scene]
+        world.tasks.start(
+            ("look-up", search.step),
+            Pool.LOOK_UP,
+            partial(look_up, world, scene, search),
+            then=lambda: world.enqueue(Kind.STORY, key_of(view.story)),
+        )
+
+
+def _start_sources(world: World, view: StoryView) -> None:
+    for scene in view.scenes.values():
+        source = scene.spec.source
+        known = scene.status.source
+        if source is None or (known is not None and known.uri == source.uri):
+            continue
+        failed = world.desk.sources.get(scene.metadata.uid)
+        if failed is not None and failed.uri == source.uri and view.now < failed.at + SOURCE_AGAIN:
+            continue
+        world.tasks.start(
+            ("source", scene.metadata.uid),
+            Pool.LOOK_UP,
+            partial(measure_source, world, scene, source.uri),
+            then=lambda: world.enqueue(Kind.STORY, key_of(view.story)),
+        )
+
+
+async def _settle_children(world: World, view: StoryView, plan: StoryPlan) -> None:
+    """Write the roll-up of Scenes that an edit changed without making anything stale."""
+    for scene_view in plan.views:
+        scene = scene_view.scene
+        if scene_view.complete and scene is not None and scene.status.observed_generation != scene.metadata.generation:
+            await write_roll_up(world, scene)
+
+
+def _offer(world: World, story: StoryJob, plan: StoryPlan) -> None:
+    """Tell each provider what this story would buy from it now, in place of what was said before."""
+    uid, namespace = story.metadata.uid, story.metadata.namespace
+    wanted: dict[Key, list[Offer]] = {}
+    for offer in plan.offers:
+        wanted.setdefault(Key(namespace, offer.provider), []).append(offer)
+    for key, stories in world.desk.offers.items():
+        if uid in stories and key not in wanted:
+            del stories[uid]
+    for key, offers in wanted.items():
+        world.desk.offers.setdefault(key, {})[uid] = offers
+        world.enqueue(Kind.PROVIDER, key)
+
+
+def withdraw(world: World, story: StoryJob) -> None:
+    """Take back all offers of a story."""
+    for stories in world.desk.offers.values():
+        stories.pop(story.metadata.uid, None)
+
+
+async def _with_finalizer(world: World, story: StoryJob) -> StoryJob:
+    written = await set_finalizer(world.cluster, STORYJOBS, story.metadata, JOBS_FINALIZER, present=True)
+    if written is None:
+        return story
+    fresh = StoryJob.model_validate(written)
+    world.caches.stories.put(fresh)
+    return fresh
+
+
+async def _expired(world: World, story: StoryJob) -> bool:
+    moment = expires_at(story)
+    if moment is None:
+        return False
+    if moment > now():
+        world.enqueue_at(Kind.STORY, key_of(story), moment)
+        return False
+    meta = story.metadata
+    _log.info("story %s/%s has outlived its ttlSecondsAfterFinished and is deleted", meta.namespace, meta.name)
+    try:
+        await world.cluster.delete(STORYJOBS, meta.namespace, meta.name, uid=meta.uid)
+    except (NotFound, Conflict):
+        _log.debug("story %s is gone already", meta.name)
+    return True

@@ -1,0 +1,112 @@
+"""Acts on attempts that are alive: asks, adopts, stops, recovers. One task per attempt at a time."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import httpx
+
+from storyjob.api.errors import CredentialsError, OutputExpired
+from storyjob.api.outcome import Accepted, Failure, FailureKind, JobPhase, Observation
+from storyjob.api.reasons import Reason
+from storyjob.api.scene import StepStatus
+from storyjob.cluster.cache import Key
+from storyjob.media.record import read_record
+from storyjob.planning import step as turns
+from storyjob.planning.live import Recover
+from storyjob.planning.retry import verdict
+from storyjob.providers.base import Job, Provider
+from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.keeping import keep_result, step_output
+from storyjob.reconcile.remember import remember
+from storyjob.reconcile.world import World, now
+
+_log = logging.getLogger(__name__)
+
+
+async def adopt(world: World, attempt: AttemptRef, job_id: str) -> None:
+    """Take over the job that a callback with our token told of."""
+    await remember(world, attempt, lambda step: turns.accept(step, Accepted(job_id), step.intent_at or now()))
+
+
+async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
+    """Ask the provider about the job and act on the answer."""
+    adapter = _adapter(world, provider)
+    if adapter is None or step.job_id is None:
+        return
+    asked_at = now()
+    observation = await adapter.observe(job_of(attempt, step))
+    memory = world.desk.memory(attempt.step, attempt.token_hash)
+    world.desk.remember(attempt.step, attempt.token_hash, replace(memory, asked_at=asked_at))
+    await observed(world, attempt, step, observation)
+
+
+async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
+    """Tell the provider to stop a job that took too long; its end is then seen by asking."""
+    adapter = _adapter(world, provider)
+    if adapter is not None and step.job_id is not None:
+        try:
+            await adapter.cancel(job_of(attempt, step))
+        except httpx.HTTPError as error:
+            _log.warning("%s %s could not be cancelled: %s", attempt.scene, attempt.kind, error)
+    memory = world.desk.memory(attempt.step, attempt.token_hash)
+    world.desk.remember(attempt.step, attempt.token_hash, replace(memory, stopped_at=now()))
+
+
+async def recover(world: World, attempt: AttemptRef, step: StepStatus, action: Recover) -> None:
+    """Look whether an orphan's bytes were stored before its holder died; else say that its outcome is unknown."""
+    record = await read_record(world.store, world.layout(attempt.scene.namespace).record(step.input_hash or ""))
+    if record is not None and record.token_hash == attempt.token_hash:
+        output = step_output(world, record)
+        await remember(world, attempt, lambda fresh: turns.store(fresh, output, record.cost, now(), record.job_id))
+        return
+    await remember(world, attempt, lambda fresh: turns.lose(fresh, action.reason, action.message))
+
+
+async def observed(world: World, attempt: AttemptRef, step: StepStatus, observation: Observation) -> None:
+    """Carry out what the provider's answer means."""
+    match observation.phase:
+        case JobPhase.SUCCEEDED if observation.result is not None:
+            try:
+                await keep_result(world, attempt, step, observation.result, step.job_id)
+            except OutputExpired as error:
+                message = f"The provider made it, but its link is dead: {error}"
+                await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTPUT_LOST, message))
+        case JobPhase.GONE:
+            message = observation.message or "The provider no longer knows the job or its output."
+            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTPUT_LOST, message))
+        case JobPhase.SUCCEEDED | JobPhase.FAILED | JobPhase.CANCELED:
+            await _ended_badly(world, attempt, observation)
+        case JobPhase.UNREACHABLE:
+            why = observation.failure.message if observation.failure else observation.message
+            _log.warning("%s %s: no answer about its job: %s", attempt.scene, attempt.kind, why)
+        case JobPhase.QUEUED | JobPhase.RUNNING:
+            if observation.message:
+                _log.info("%s %s: %s", attempt.scene, attempt.kind, observation.message)
+
+
+async def _ended_badly(world: World, attempt: AttemptRef, observation: Observation) -> None:
+    failure = observation.failure or Failure(
+        FailureKind.FAILED, observation.message or f"The job is {observation.phase}."
+    )
+    policy = world.retry_policy(attempt.scene)
+
+    def turn(step: StepStatus) -> StepStatus:
+        end = verdict(failure, step.failures, policy, attempt=step.attempt, now=now())
+        return turns.fail(step, failure.message, end, now(), observation.cost)
+
+    await remember(world, attempt, turn)
+
+
+def job_of(attempt: AttemptRef, step: StepStatus) -> Job:
+    """Return what the adapter needs to find the job."""
+    return Job(step.job_id or "", attempt.kind, step.model or "", step.handles or {})
+
+
+def _adapter(world: World, provider: Key) -> Provider | None:
+    try:
+        return world.vendors.adapter(provider)
+    except CredentialsError as error:
+        _log.warning("nobody can be asked: %s", error)
+        return None

@@ -1,0 +1,212 @@
+"""Everything that reconciling works with, made once at start and handed to whoever needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.scene import Scene, StepStatus
+from storyjob.api.settings import Settings
+from storyjob.api.step import StepKind, StepPhase
+from storyjob.api.storyjob import Outputs, Retry, StoryJob
+from storyjob.cluster.cache import Cache, Key
+from storyjob.cluster.client import Cluster
+from storyjob.cluster.events import Events
+from storyjob.cluster.ledger import Ledger
+from storyjob.media.download import Downloader
+from storyjob.media.film import FilmMaker
+from storyjob.media.layout import Layout
+from storyjob.media.shot import Segment
+from storyjob.media.store import Store
+from storyjob.planning.live import Memory
+from storyjob.planning.plan import Offer
+from storyjob.planning.view import LookUp, StepId
+from storyjob.reconcile.queue import Item, Kind, Queue
+from storyjob.reconcile.tasks import Tasks
+from storyjob.reconcile.vendors import Vendors
+
+
+def now() -> datetime:
+    """Return the time, as everything in a status is stamped."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Gate:
+    """Whether new purchases may begin. Closed at shutdown and while the bucket refuses."""
+
+    open: bool = True
+    storage: str | None = None
+
+    @property
+    def may_buy(self) -> bool:
+        return self.open and self.storage is None
+
+
+@dataclass(slots=True)
+class Caches:
+    """What was last seen of the three kinds."""
+
+    stories: Cache[StoryJob] = field(default_factory=lambda: Cache[StoryJob]())
+    scenes: Cache[Scene] = field(
+        default_factory=lambda: Cache[Scene](
+            uid=lambda scene: [scene.metadata.uid], owner=_owners, provider=_providers, hash=_hashes_being_bought
+        )
+    )
+    providers: Cache[MediaProvider] = field(default_factory=lambda: Cache[MediaProvider]())
+
+
+@dataclass(slots=True)
+class FilmDesk:
+    """A film in the making."""
+
+    segments: dict[str, Segment] = field(default_factory=dict)
+    """Rendered scenes by the hash of their ingredients."""
+    outputs: Outputs | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceError:
+    """Why a file of the user's own could not be read, and when it was tried."""
+
+    uri: str
+    message: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Desk:
+    """What this process knows besides; all of it may be lost and comes back by itself."""
+
+    awake_since: datetime
+    offers: dict[Key, dict[str, list[Offer]]] = field(default_factory=dict)
+    """By provider, then by story uid."""
+    look_ups: dict[StepId, LookUp] = field(default_factory=dict)
+    memories: dict[StepId, tuple[str, Memory]] = field(default_factory=dict)
+    """By step: the attempt's token hash, and what is remembered of it."""
+    films: dict[str, FilmDesk] = field(default_factory=dict)
+    """By story uid."""
+    sources: dict[str, SourceError] = field(default_factory=dict)
+    """By Scene uid."""
+    buying: dict[StepId, Key] = field(default_factory=dict)
+    """Steps that a purchase works on, and their provider."""
+    signing: dict[str, int] = field(default_factory=dict)
+    """By MediaProvider uid: the generation whose signing key the sidecar has."""
+    published: dict[str, float] = field(default_factory=dict)
+    """By story uid: when its status was last written, monotonic seconds."""
+    started: dict[Key, list[datetime]] = field(default_factory=dict)
+    paused: dict[Key, datetime] = field(default_factory=dict)
+
+    def memory(self, step: StepId, token_hash: str | None) -> Memory:
+        """Return what is remembered of an attempt."""
+        known = self.memories.get(step)
+        return known[1] if known is not None and known[0] == token_hash else Memory(self.awake_since)
+
+    def remember(self, step: StepId, token_hash: str | None, memory: Memory) -> None:
+        """Remember something of an attempt, in place of any earlier one of the step."""
+        self.memories[step] = (token_hash or "", memory)
+
+    def pause(self, provider: Key, seconds: float) -> None:
+        """Start nothing new at a provider that asked to slow down."""
+        until = now() + timedelta(seconds=seconds)
+        self.paused[provider] = max(until, self.paused.get(provider, until))
+
+    def forget_hash(self, input_hash: str | None) -> None:
+        """Look into the bucket again for this input: something was stored under it."""
+        for step in [step for step, known in self.look_ups.items() if known.input_hash == input_hash]:
+            del self.look_ups[step]
+
+    def forget_story(self, uid: str) -> None:
+        """Drop what is known of a StoryJob that is gone."""
+        self.films.pop(uid, None)
+        self.published.pop(uid, None)
+
+    def forget_scene(self, uid: str) -> None:
+        """Drop what is known of a Scene that is gone."""
+        for kind in StepKind:
+            self.look_ups.pop(StepId(uid, kind), None)
+            self.memories.pop(StepId(uid, kind), None)
+
+
+@dataclass(slots=True)
+class World:
+    """The parts that reconciling is made of."""
+
+    settings: Settings
+    cluster: Cluster
+    caches: Caches
+    ledger: Ledger
+    events: Events
+    store: Store
+    films: FilmMaker
+    downloader: Callable[[StepKind], Downloader]
+    vendors: Vendors
+    work_dir: Path
+    desk: Desk
+    gate: Gate = field(default_factory=Gate)
+    tasks: Tasks = field(default_factory=Tasks)
+    queue: Queue = field(init=False)
+
+    def layout(self, namespace: str) -> Layout:
+        """Return the keys of a namespace."""
+        return Layout(self.settings.s3_prefix, namespace)
+
+    def enqueue(self, kind: Kind, key: Key, after: float = 0.0) -> None:
+        """Reconcile an object, now or later."""
+        self.queue.add(Item(kind, key), after)
+
+    def enqueue_at(self, kind: Kind, key: Key, moment: datetime | None) -> None:
+        """Reconcile an object at a time, if there is one."""
+        if moment is not None:
+            self.enqueue(kind, key, max(0.0, (moment - now()).total_seconds()))
+
+    def story_of(self, scene: Scene) -> StoryJob | None:
+        """Return the living story that controls a scene, None when it has none."""
+        story = self.caches.stories.get(Key(scene.metadata.namespace, scene.spec.story_ref.name))
+        return story if story is not None and story.metadata.uid == scene.metadata.controller_uid() else None
+
+    def retry_policy(self, scene: Key) -> Retry:
+        """Return the retry rules of a scene's story; the default ones when the story is gone."""
+        known = self.caches.scenes.get(scene)
+        story = self.story_of(known) if known is not None else None
+        return story.spec.retry if story is not None else Retry()
+
+    def scenes_of(self, story: StoryJob) -> list[Scene]:
+        """Return the scenes that a story controls."""
+        return self.caches.scenes.where("owner", story.metadata.uid)
+
+
+def provider_key(scene: Scene, step: StepStatus) -> Key | None:
+    """Return the provider that a step's newest attempt went to."""
+    return Key(scene.metadata.namespace, step.provider) if step.provider else None
+
+
+def holds_slot(step: StepStatus, timeout_seconds: int, moment: datetime) -> bool:
+    """Return whether a step uses up one of its provider's slots: from intent to stored.
+
+    One whose outcome nobody knows may still be running there, but no longer than any job may.
+    """
+    if step.phase is StepPhase.OUTCOME_UNKNOWN:
+        return step.intent_at is None or moment < step.intent_at + timedelta(seconds=timeout_seconds)
+    return step.live
+
+
+def _owners(scene: Scene) -> Iterable[str]:
+    uid = scene.metadata.controller_uid()
+    return [uid] if uid else []
+
+
+def _live(scene: Scene) -> list[StepStatus]:
+    return [step for kind in StepKind if (step := scene.step(kind)).live]
+
+
+def _providers(scene: Scene) -> Iterable[Key]:
+    return {key for step in _live(scene) if (key := provider_key(scene, step)) is not None}
+
+
+def _hashes_being_bought(scene: Scene) -> Iterable[tuple[str, str]]:
+    return {(scene.metadata.namespace, step.input_hash) for step in _live(scene) if step.input_hash}
