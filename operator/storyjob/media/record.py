@@ -1,0 +1,85 @@
+"""Owns the look-up record of what was bought: written last, it is what makes a purchase findable."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from storyjob.api.errors import StorageError
+from storyjob.api.outcome import Alignment
+from storyjob.media.store import MIB, Store
+
+_log = logging.getLogger(__name__)
+
+# An alignment has a few dozen bytes for each of up to 5,000 characters.
+_MAX_BYTES = 4 * MIB
+
+
+class RecordedAlignment(BaseModel):
+    """When each character is spoken, in seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    characters: list[str]
+    starts: list[float]
+    ends: list[float]
+
+
+class Record(BaseModel):
+    """What lies in the bucket for one input, and what really made it.
+
+    ``job_id`` and ``cost`` (USD, a decimal string in JSON) are there when the provider told them.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+
+    version: Literal[1] = 1
+    key: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=1)
+    content_type: str
+    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    width: int | None = None
+    height: int | None = None
+    alignment: RecordedAlignment | None = None
+    provider: str
+    model: str
+    job_id: str | None = None
+    token_hash: str
+    cost: Decimal | None = None
+    created_at: datetime
+
+    @property
+    def spoken(self) -> Alignment | None:
+        """The alignment as planning and providers know it."""
+        if self.alignment is None:
+            return None
+        found = self.alignment
+        return Alignment(tuple(found.characters), tuple(found.starts), tuple(found.ends))
+
+
+async def read_record(store: Store, key: str) -> Record | None:
+    """Return the record under this key, or ``None`` when there is none that we could have written."""
+    data = await store.get(key, max_bytes=_MAX_BYTES)
+    if data is None:
+        return None
+    try:
+        return Record.model_validate_json(data)
+    except ValidationError as error:
+        # Never the values: whatever lies there is not ours to show.
+        problem = error.errors(include_url=False, include_input=False)[0]
+        _log.warning("%s is not a record and is ignored: %s", store.uri(key), problem["msg"])
+        return None
+
+
+async def write_record(store: Store, key: str, record: Record) -> None:
+    """Write the record; only ever after the bytes it names. Raises ``StorageError``."""
+    data = record.model_dump_json(by_alias=True, exclude_none=True).encode()
+    if len(data) > _MAX_BYTES:
+        raise StorageError(f"the record for {store.uri(key)} has {len(data)} bytes; at most {_MAX_BYTES}")
+    await store.put(key, data, content_type="application/json")

@@ -1,0 +1,252 @@
+"""Owns the bucket: one boto3 client in a bounded thread pool, seen from asyncio.
+
+Cancelling an operation leaves its thread to finish; every operation may be repeated without harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from storyjob.api.errors import StorageError
+from storyjob.media.layout import S3Uri
+from storyjob.media.storage_error import MISSING, S3_ERRORS, error_code, storage_error
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3.client import S3Client
+
+T = TypeVar("T")
+
+MIB = 1 << 20
+# Threads are ours; with the transfer library's own ones each upload would hold ten parts in memory.
+_TRANSFER = TransferConfig(multipart_threshold=16 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
+_CHUNK = MIB
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where the bucket is. Without keys, boto3 finds them as every AWS tool does."""
+
+    bucket: str
+    prefix: str = ""
+    endpoint: str | None = None
+    public_endpoint: str | None = None
+    """The endpoint as people and providers reach it, for presigned links; ``endpoint`` when absent."""
+    region: str = "us-east-1"
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    workers: int = 8
+    connect_seconds: float = 5.0
+    read_seconds: float = 60.0
+    attempts: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the store says of an object. ``metadata`` keys are lower case: some stores change it."""
+
+    bytes: int
+    etag: str
+    content_type: str
+    metadata: Mapping[str, str]
+
+    @property
+    def md5(self) -> str | None:
+        """The MD5 of the bytes, where the ETag is one; not so for multipart uploads."""
+        return self.etag if len(self.etag) == 32 and "-" not in self.etag else None
+
+
+class Store:
+    """The bucket. Every method raises ``StorageError``; a missing object is ``None`` or ``False``."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self.config = config
+        self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="s3")
+        self._client = _client(config, config.endpoint)
+        public = config.public_endpoint
+        self._public = _client(config, public) if public and public != config.endpoint else self._client
+
+    async def put(self, key: str, data: bytes, *, content_type: str) -> None:
+        """Write a small object."""
+        place = self._place(key)
+
+        def put() -> None:
+            self._client.put_object(Bucket=place.bucket, Key=place.key, Body=data, ContentType=content_type)
+
+        await self._run("put", place, put)
+
+    async def upload(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
+        """Write a file, in parts when it is big; an interrupted upload leaves nothing to be seen."""
+        place = self._place(key)
+        extra = {"ContentType": content_type, "Metadata": {"sha256": sha256}}
+
+        def upload() -> None:
+            with path.open("rb") as file:
+                self._client.upload_fileobj(file, place.bucket, place.key, ExtraArgs=extra, Config=_TRANSFER)
+
+        await self._run("put", place, upload)
+
+    async def get(self, key: str, *, max_bytes: int = MIB) -> bytes | None:
+        """Return a small object, or ``None`` when there is none."""
+        place = self._place(key)
+
+        def get() -> bytes:
+            with self._open(place) as body:
+                data = body.read(max_bytes + 1)
+            if len(data) > max_bytes:
+                raise StorageError(f"{place} is larger than the {max_bytes} bytes expected here")
+            return data
+
+        return await self._look_up("get", place, get)
+
+    async def download(self, key: str, path: Path, *, max_bytes: int, bucket: str | None = None) -> bool:
+        """Write an object to ``path``; ``False`` when there is none. ``path`` is whole or not there."""
+        place = self._place(key, bucket)
+        partial_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+        def download() -> bool:
+            try:
+                self._stream(place, partial_path, max_bytes)
+                partial_path.replace(path)
+            finally:
+                partial_path.unlink(missing_ok=True)
+            return True
+
+        return bool(await self._look_up("get", place, download))
+
+    async def head(self, key: str, *, bucket: str | None = None) -> Head | None:
+        """Return what the store says of an object, or ``None`` when there is none."""
+        place = self._place(key, bucket)
+
+        def head() -> Head:
+            answer = self._client.head_object(Bucket=place.bucket, Key=place.key)
+            metadata = {name.lower(): value for name, value in answer["Metadata"].items()}
+            etag, content_type = answer["ETag"].strip('"'), answer.get("ContentType", "")
+            return Head(answer["ContentLength"], etag, content_type, metadata)
+
+        return await self._look_up("head", place, head)
+
+    async def exists(self, key: str) -> bool:
+        """Say whether there is such an object."""
+        return await self.head(key) is not None
+
+    async def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is a success."""
+        place = self._place(key)
+
+        def delete() -> None:
+            self._client.delete_object(Bucket=place.bucket, Key=place.key)
+
+        await self._look_up("delete", place, delete)
+
+    async def list_keys(self, prefix: str) -> list[str]:
+        """Return all keys that start with ``prefix``, in order."""
+        place = self._place(prefix)
+
+        def list_all() -> list[str]:
+            paginator = self._client.get_paginator("list_objects_v2")
+            pages = paginator.paginate(Bucket=place.bucket, Prefix=prefix)
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+        return await self._run("list", place, list_all)
+
+    async def presign(self, key: str, *, seconds: int) -> str:
+        """Return a link that reads the object for that long. Never store it, never log it."""
+        place = self._place(key)
+        params = {"Bucket": place.bucket, "Key": place.key}
+        sign = partial(self._public.generate_presigned_url, "get_object", Params=params, ExpiresIn=seconds)
+        return await self._run("presign", place, sign)
+
+    def uri(self, key: str, bucket: str | None = None) -> str:
+        """Return the ``s3://`` address of an object."""
+        return str(self._place(key, bucket))
+
+    async def probe(self) -> None:
+        """Write a tiny object and read it back. Raises ``StorageError`` saying in plain words what is wrong."""
+        prefix = self.config.prefix.strip("/")
+        key = f"{prefix}/.storyjob-probe" if prefix else ".storyjob-probe"
+        written = secrets.token_bytes(16)
+        await self.put(key, written, content_type="application/octet-stream")
+        read = await self.get(key)
+        # Another replica may have written in between, so only a wrong length is a fault.
+        if read is None or len(read) != len(written):
+            raise StorageError(f"{self.uri(key)} was written but reads back differently: the store is not sound")
+
+    async def aclose(self) -> None:
+        """Wait for what is under way, then let go of the connections."""
+        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        self._client.close()
+        self._public.close()
+
+    def _place(self, key: str, bucket: str | None = None) -> S3Uri:
+        return S3Uri(bucket or self.config.bucket, key)
+
+    def _open(self, place: S3Uri) -> closing[StreamingBody]:
+        # Used as a context manager itself, a body gives out the raw response, which does not check its length.
+        return closing(self._client.get_object(Bucket=place.bucket, Key=place.key)["Body"])
+
+    def _stream(self, place: S3Uri, path: Path, max_bytes: int) -> None:
+        with self._open(place) as body, path.open("wb") as file:
+            left = max_bytes
+            for chunk in body.iter_chunks(_CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    raise StorageError(f"{place} is larger than the allowed {max_bytes} bytes")
+                file.write(chunk)
+
+    async def _look_up(self, operation: str, place: S3Uri, call: Callable[[], T]) -> T | None:
+        def missing_is_none() -> T | None:
+            try:
+                return call()
+            except ClientError as error:
+                if error_code(error) in MISSING:
+                    return None
+                raise
+
+        return await self._run(operation, place, missing_is_none)
+
+    async def _run(self, operation: str, place: S3Uri, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        except S3_ERRORS as error:
+            raise storage_error(operation, str(place), self.config.endpoint, error) from error
+        except OSError as error:
+            raise StorageError(f"S3 {operation} of {place} failed on the local file: {error}") from error
+
+
+def _client(config: StoreConfig, endpoint: str | None) -> S3Client:
+    options = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        # Stores other than AWS do not know its newer checksums, and break ranged reads with them.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"mode": "standard", "total_max_attempts": config.attempts},
+        connect_timeout=config.connect_seconds,
+        read_timeout=config.read_seconds,
+        max_pool_connections=config.workers,
+    )
+    client: S3Client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=config.region,
+        aws_access_key_id=config.access_key,
+        aws_secret_access_key=config.secret_key,
+        aws_session_token=config.session_token,
+        config=options,
+    )
+    return client
