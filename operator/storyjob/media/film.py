@@ -1,0 +1,174 @@
+"""Makes the finished film out of segments: joined, checked, with captions, poster and manifest."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storyjob.api.errors import FilmError
+from storyjob.api.storyjob import OutputFile, Outputs
+from storyjob.media.captions import Narration, cues
+from storyjob.media.ffmpeg import INPUT, run_ffmpeg
+from storyjob.media.inputs import MAX_BYTES, file_sha256
+from storyjob.media.join import Parts, check_film, join
+from storyjob.media.layout import FilmFile, Layout
+from storyjob.media.manifest import (
+    Facts,
+    Manifest,
+    ManifestFile,
+    manifest_bytes,
+    public_facts,
+    read_manifest,
+    told_scenes,
+)
+from storyjob.media.segment import make_segment
+from storyjob.media.shot import RENDERER_VERSION, Cut, Look, Segment, Shot, film_hash
+from storyjob.media.store import Store
+from storyjob.media.subtitles import srt, vtt
+
+_POSTER_SECONDS = 60.0
+_CONTENT_TYPES = {
+    FilmFile.FILM: "video/mp4",
+    FilmFile.POSTER: "image/jpeg",
+    FilmFile.CAPTIONS_SRT: "application/x-subrip",
+    FilmFile.CAPTIONS_VTT: "text/vtt",
+    FilmFile.MANIFEST: "application/json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FilmMaker:
+    """Makes segments while a story still runs, and the film from them at its end.
+
+    At most ``parallel`` of them are made at a time. ``workdir`` needs room for twice the films in the making.
+    """
+
+    store: Store
+    workdir: Path
+    parallel: asyncio.Semaphore
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def segment(self, namespace: str, shot: Shot, look: Look) -> Segment:
+        """Return the segment of one scene, rendered now if it never was. Raises ``FilmError``, ``StorageError``."""
+        async with self.parallel:
+            return await make_segment(self.store, self._layout(namespace), shot, look, self.workdir)
+
+    async def film(self, namespace: str, cut: Cut, facts: Facts) -> Outputs:
+        """Return the finished film, joined now if it never was. Raises ``FilmError``, ``StorageError``.
+
+        Nothing counts until the manifest is there: it is written last, and found again by the cut's hash.
+        """
+        layout, digest = self._layout(namespace), film_hash(cut)
+        key = layout.film(digest, FilmFile.MANIFEST)
+        manifest = await read_manifest(self.store, key)
+        if manifest is None:
+            async with self.parallel:
+                with tempfile.TemporaryDirectory(prefix="film-", dir=self.workdir) as name:
+                    files = await self._make(layout, digest, cut, Path(name))
+            manifest = self._manifest(digest, cut, facts, files)
+            await self.store.put(key, manifest_bytes(manifest), content_type=_CONTENT_TYPES[FilmFile.MANIFEST])
+        return _outputs(manifest, self.store.uri(key))
+
+    def _layout(self, namespace: str) -> Layout:
+        return Layout(self.store.config.prefix, namespace)
+
+    async def _make(self, layout: Layout, digest: str, cut: Cut, directory: Path) -> Mapping[FilmFile, ManifestFile]:
+        await asyncio.to_thread(_write_captions, cut, directory)
+        segments = await self._segments(cut, directory)
+        has_captions = cut.look.soft_subtitles and bool(_narrations(cut))
+        captions = directory / FilmFile.CAPTIONS_VTT if has_captions else None
+        film = directory / FilmFile.FILM
+        await join(Parts(directory, segments, cut.seconds, captions, cut.title), film)
+        seconds = await asyncio.to_thread(check_film, film, cut.seconds, cut.look, with_captions=has_captions)
+        await _write_poster(segments[0], cut, directory)
+        files: dict[FilmFile, ManifestFile] = {}
+        for file in (FilmFile.POSTER, FilmFile.CAPTIONS_SRT, FilmFile.CAPTIONS_VTT, FilmFile.FILM):
+            length = seconds if file is FilmFile.FILM else None
+            files[file] = await self._upload(layout.film(digest, file), directory / file, file, length)
+        return files
+
+    async def _segments(self, cut: Cut, directory: Path) -> list[Path]:
+        paths: dict[str, Path] = {}
+        for shot, segment in zip(cut.shots, cut.segments, strict=True):
+            path = directory / f"{segment.hash}.mp4"
+            if segment.hash not in paths and not await self.store.download(segment.key, path, max_bytes=MAX_BYTES):
+                uri = self.store.uri(segment.key)
+                raise FilmError(f'the segment of scene "{shot.name}" is gone: {uri}; it must be rendered again')
+            paths[segment.hash] = path
+        return [paths[segment.hash] for segment in cut.segments]
+
+    async def _upload(self, key: str, path: Path, file: FilmFile, seconds: float | None) -> ManifestFile:
+        sha256 = await asyncio.to_thread(file_sha256, path)
+        content_type, size = _CONTENT_TYPES[file], await asyncio.to_thread(os.path.getsize, path)
+        await self.store.upload(key, path, content_type=content_type, sha256=sha256)
+        head = await self.store.head(key)
+        if head is None or head.bytes != size:
+            raise FilmError(f"{self.store.uri(key)} is not there in full right after it was written")
+        uri = self.store.uri(key)
+        return ManifestFile(uri=uri, sha256=sha256, bytes=size, content_type=content_type, duration_seconds=seconds)
+
+    def _manifest(self, digest: str, cut: Cut, facts: Facts, files: Mapping[FilmFile, ManifestFile]) -> Manifest:
+        return Manifest(
+            title=cut.title,
+            film_hash=digest,
+            renderer_version=RENDERER_VERSION,
+            created_at=self.clock(),
+            film=files[FilmFile.FILM],
+            poster=files[FilmFile.POSTER],
+            captions_srt=files[FilmFile.CAPTIONS_SRT],
+            captions_vtt=files[FilmFile.CAPTIONS_VTT],
+            look=asdict(cut.look),
+            scenes=told_scenes(self.store, cut, facts),
+            facts=public_facts(facts.story),
+        )
+
+
+def _narrations(cut: Cut) -> list[Narration]:
+    return [
+        Narration(shot.text, start, shot.audio.seconds or 0.0, shot.audio.alignment)
+        for shot, start in zip(cut.shots, cut.starts, strict=True)
+        if shot.audio is not None and shot.text
+    ]
+
+
+def _write_captions(cut: Cut, directory: Path) -> None:
+    shown = cues(_narrations(cut))
+    (directory / FilmFile.CAPTIONS_SRT).write_text(srt(shown), encoding="utf-8")
+    (directory / FilmFile.CAPTIONS_VTT).write_text(vtt(shown), encoding="utf-8")
+
+
+async def _write_poster(segment: Path, cut: Cut, directory: Path) -> None:
+    # From the middle: generated clips often begin in black.
+    middle = cut.segments[0].seconds / 2
+    source = (*INPUT, "-ss", f"{middle:.3f}", "-f", "mov", "-i", segment.name)
+    jpeg = ("-frames:v", "1", "-vf", "scale=out_range=pc,format=yuvj420p", "-c:v", "mjpeg", "-q:v", "3")
+    output = ("-update", "1", "-bitexact", "-f", "image2", FilmFile.POSTER.value)
+    await run_ffmpeg(
+        ["-threads", "1", *source, "-an", *jpeg, *output],
+        what="the poster",
+        directory=directory,
+        seconds=_POSTER_SECONDS,
+    )
+
+
+def _outputs(manifest: Manifest, uri: str) -> Outputs:
+    data = manifest_bytes(manifest)
+    told = ManifestFile(uri=uri, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+    return Outputs(
+        film=_output(manifest.film),
+        manifest=_output(told),
+        captions=_output(manifest.captions_vtt),
+        subtitles=_output(manifest.captions_srt),
+        poster=_output(manifest.poster),
+    )
+
+
+def _output(file: ManifestFile) -> OutputFile:
+    seconds = file.duration_seconds
+    return OutputFile(uri=file.uri, sha256=file.sha256, bytes=file.bytes or 0, duration_seconds=seconds)
