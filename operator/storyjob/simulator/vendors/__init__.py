@@ -1,0 +1,16 @@
+"""The vendors the simulator speaks as, by base path: a new one is a file and a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from storyjob.simulator.exchange import Vendor
+from storyjob.simulator.vendors.elevenlabs import ElevenLabs
+from storyjob.simulator.vendors.replicate import Replicate
+from storyjob.simulator.vendors.vertex import Vertex
+from storyjob.simulator.world import World
+
+VENDORS: Mapping[str, Callable[[World], Vendor]] = MappingProxyType(
+    {"replicate": Replicate, "elevenlabs": ElevenLabs, "vertex": Vertex}
+)
