@@ -91,6 +91,8 @@ def keep_door(app: web.Application, port: str, metrics: Metrics) -> web.Applicat
         finally:
             served.discard(request.protocol)
         metrics.request(port, response.status)
+        # Not which versions run here.
+        response.headers["Server"] = "storyjob"
         return response
 
     app[SERVED] = set()

@@ -8,6 +8,8 @@ import os
 import aiohttp
 from kubernetes.aio import client, config
 
+from storyjob.cluster.errors import ClusterError
+
 LIST_AND_WRITE_LIMIT = 64  # connections; more only queue at the API server, which then answers 429
 
 
@@ -21,13 +23,24 @@ class Connection:
 
     @classmethod
     async def load(cls) -> Connection:
-        """Read KUBECONFIG where it is set, else the pod's service account, else the user's own kubeconfig."""
+        """Read KUBECONFIG where it is set, else the pod's service account, else the user's own kubeconfig.
+
+        Raises ``ClusterError`` when none of them names a cluster.
+        """
         configuration = client.Configuration()
+        try:
+            await cls._read(configuration)
+        except config.ConfigException as error:
+            raise ClusterError(f"no cluster to talk to: {error}; set KUBECONFIG or run in a pod") from error
+        return cls(configuration)
+
+    @staticmethod
+    async def _read(configuration: client.Configuration) -> None:
         if "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
             config.load_incluster_config(client_configuration=configuration)
         else:
-            await config.load_kube_config(client_configuration=configuration)
-        return cls(configuration)
+            # Named here since the client library looks at the environment only when it is imported.
+            await config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=configuration)
 
     def anonymous(self) -> Connection:
         """Return a connection of its own that proves nobody's identity, for calls with somebody else's token.

@@ -147,6 +147,11 @@ async def test_nothing_is_ever_redirected(world: World) -> None:
             assert answer.status == 404
 
 
+async def test_the_answer_does_not_say_which_versions_run(world: World) -> None:
+    async with world.http.get(world.public + "/") as answer:
+        assert answer.headers["Server"] == "storyjob"
+
+
 async def test_a_body_that_says_it_is_large_is_not_read(world: World) -> None:
     job = world.running()
     head = f"POST {job.url} HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n"
