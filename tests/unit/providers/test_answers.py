@@ -114,16 +114,17 @@ async def test_a_success_that_cannot_be_read_may_have_cost_money(type_: str, bod
 
 
 @ALL
-async def test_a_success_that_is_too_large_is_not_read_to_its_end(type_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_success_that_is_too_large_is_not_read_to_its_end(type_: str) -> None:
     produced = 0
 
-    async def endless() -> AsyncIterator[bytes]:
+    # It ends at last, so that an adapter that reads on fails here instead of eating the machine's memory.
+    async def very_long() -> AsyncIterator[bytes]:
         nonlocal produced
-        while True:
+        for _ in range(60):
             produced += 2**20
             yield b" " * 2**20
 
-    vendor = Vendor(lambda request: httpx.Response(200, content=endless()))
+    vendor = Vendor(lambda request: httpx.Response(200, content=very_long()))
 
     outcome = await connect(type_, vendor).submit(REQUESTS[type_], an_attempt())
 

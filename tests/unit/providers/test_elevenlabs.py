@@ -46,8 +46,12 @@ async def test_inputs_go_where_they_belong() -> None:
     assert outcome.result.output == BytesOutput(AUDIO, "audio/ogg")
     assert dict(vendor.asked[0].url.params) == {"output_format": "opus_48000_32", "enable_logging": "false"}
     body = json.loads(vendor.asked[0].content)
-    assert body["voice_settings"] == {"speed": 0.9}
-    assert body["seed"] == 1
+    assert body == {
+        "text": "A small fox.",
+        "model_id": "eleven_multilingual_v2",
+        "voice_settings": {"speed": 0.9},
+        "seed": 1,
+    }
 
 
 @pytest.mark.parametrize(

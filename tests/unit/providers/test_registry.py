@@ -6,12 +6,17 @@ import pytest
 
 from storyjob.api.capabilities import Mode
 from storyjob.api.errors import InvalidInput
+from storyjob.api.mediaprovider import ProviderType
 from storyjob.providers.registry import PROVIDERS, provider_type, provider_types
 from support.vendors import SECRET, answering, connect, connection
 
 
 def test_the_types_are_known_by_name() -> None:
     assert provider_types() == ("elevenlabs", "replicate", "vertex-veo")
+
+
+def test_what_users_may_write_is_what_we_can_speak() -> None:
+    assert set(provider_types()) == {kind.value for kind in ProviderType}
 
 
 def test_an_unknown_type_is_told_what_is_known() -> None:

@@ -214,6 +214,12 @@ async def test_the_wait_is_read_from_the_words_of_a_429() -> None:
             id="an input that is only named like a filter",
         ),
         pytest.param(
+            {"status": "failed", "error": "disable_safety must be a boolean"},
+            JobPhase.FAILED,
+            FailureKind.FAILED,
+            id="an input whose name ends like a filter",
+        ),
+        pytest.param(
             {"status": "succeeded", "output": None, "data_removed": True}, JobPhase.GONE, None, id="data removed"
         ),
         pytest.param(
