@@ -11,7 +11,7 @@ SPEED ?= 1
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test unit contract integration bench crds lint fmt verify clean
+.PHONY: help setup demo down run test unit contract integration bench crds lint fmt verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ $(CACHE)/uv/bin/uv:
 
 demo: setup ## Make a film with simulated providers (STORY=file.yaml, SPEED=2, KEEP=1 to leave it running)
 	$(RUN) storyjob local demo $(STORY) --speed $(SPEED) $(if $(KEEP),--keep)
+
+down: setup ## Stop what `make demo KEEP=1` left running
+	$(RUN) storyjob local down
 
 run: setup ## Run control plane, S3, operator, webhook and simulated providers until Ctrl-C
 	$(RUN) storyjob local up --operator

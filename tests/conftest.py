@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from storyjob.local.binaries import Binaries, get_binaries
+from storyjob.local.report import Report
 from storyjob.local.s3 import Bucket
 from support.controlplane import (
     FIXTURES,
     PROJECT,
     Cluster,
-    needs_cluster,
+    asks_for,
     prepare,
     running_cluster,
     running_s3,
@@ -21,7 +23,7 @@ from support.controlplane import (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs the local world, so that ``-m 'not integration'`` leaves it out."""
     for item in items:
-        if needs_cluster(item) or FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        if asks_for(item, FIXTURES):
             item.add_marker(pytest.mark.integration)
 
 
@@ -31,9 +33,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def binaries() -> Binaries:
+    """etcd, kube-apiserver and kube-controller-manager, for tests that start a control plane of their own."""
+    return get_binaries(Report())
+
+
+@pytest.fixture(scope="session")
+def cluster(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One real control plane for the whole session; use a namespace of your own (``namespace``)."""
-    with running_cluster(tmp_path_factory.mktemp("control-plane")) as running:
+    with running_cluster(binaries, tmp_path_factory.mktemp("control-plane")) as running:
         yield running
 
 

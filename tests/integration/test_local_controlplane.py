@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from storyjob.api.errors import LocalWorldError
-from storyjob.local.binaries import get_binaries
+from storyjob.local.binaries import Binaries
 from storyjob.local.controlplane import ControlPlane, Options
 from storyjob.local.kubectl import Kubectl
 from storyjob.local.release import KUBERNETES
-from storyjob.local.report import Report
 from support.controlplane import Cluster
 
 CONFIG_MAP = """
@@ -71,8 +70,8 @@ def test_garbage_of_a_deleted_owner_is_collected(cluster: Cluster, namespace: st
     assert eventually(collected)
 
 
-async def test_data_survives_the_kill_of_etcd_and_apiserver(tmp_path: Path) -> None:
-    async with ControlPlane(get_binaries(Report()), tmp_path) as plane:
+async def test_data_survives_the_kill_of_etcd_and_apiserver(binaries: Binaries, tmp_path: Path) -> None:
+    async with ControlPlane(binaries, tmp_path) as plane:
         kubectl = Kubectl(plane.kubeconfig)
         kubectl("create", "configmap", "kept")
         await plane.apiserver.kill()
@@ -83,8 +82,8 @@ async def test_data_survives_the_kill_of_etcd_and_apiserver(tmp_path: Path) -> N
     assert not any(process.running for process in plane.processes)
 
 
-async def test_a_part_that_dies_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
-    plane = ControlPlane(get_binaries(Report()), tmp_path, Options(apiserver_flags=("--no-such-flag",)))
+async def test_a_part_that_dies_is_named_with_the_end_of_its_log(binaries: Binaries, tmp_path: Path) -> None:
+    plane = ControlPlane(binaries, tmp_path, Options(apiserver_flags=("--no-such-flag",)))
     with pytest.raises(LocalWorldError, match=r"(?s)kube-apiserver ended with exit code.*no-such-flag"):
         await plane.start()
     assert not plane.etcd.running
@@ -108,6 +107,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
+@pytest.mark.usefixtures("binaries")
 def test_nothing_outlives_a_killed_parent(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:

@@ -46,7 +46,7 @@ def test_a_recorded_world_is_found_and_ended(tmp_path: Path, sleeper: subprocess
     world.save()
     assert record.running_world() == world
     with pytest.raises(LocalWorldError, match="storyjob local down"):
-        record.refuse_second_world()
+        world.claim()
     record.end_world(world)
     assert sleeper.wait(10) == -15
     assert not world.folder.exists()
@@ -59,6 +59,14 @@ def test_a_later_process_with_the_same_id_is_left_alone(tmp_path: Path, sleeper:
     assert record.running_world() is None
     record.end_world(world)
     assert sleeper.poll() is None
+
+
+def test_we_are_found_as_the_one_who_runs_a_world(tmp_path: Path) -> None:
+    world = a_world(tmp_path, os.getpid(), "another time")
+    world.with_processes((), ourselves=True).claim()
+    found = record.running_world()
+    assert found is not None
+    assert [(each.pid, each.leads_group) for each in found.processes] == [(os.getpid(), False)]
 
 
 def test_a_record_is_private(tmp_path: Path) -> None:

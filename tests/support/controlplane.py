@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from storyjob.local.binaries import get_binaries
+from storyjob.local.binaries import Binaries, get_binaries
 from storyjob.local.controlplane import ControlPlane
 from storyjob.local.kubectl import Kubectl
 from storyjob.local.report import Report
 from storyjob.local.s3 import Bucket, S3Server
 
 PROJECT = Path(__file__).resolve().parents[2]
-FIXTURES = frozenset({"cluster", "s3"})
+NEED_BINARIES = frozenset({"cluster", "binaries"})
+FIXTURES = NEED_BINARIES | {"s3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ def run(work: Coroutine[object, object, None]) -> None:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
+def running_cluster(binaries: Binaries, folder: Path) -> Iterator[Cluster]:
     """Start a control plane in ``folder`` and stop it at the end."""
-    plane = ControlPlane(get_binaries(Report()), folder)
+    plane = ControlPlane(binaries, folder)
     run(plane.start())
     try:
         yield Cluster(
@@ -89,7 +90,7 @@ def prepare(session: pytest.Session) -> None:
 
     Where they must be built, that takes minutes, and a fixture's time counts as the test's.
     """
-    if session.config.option.collectonly or not any(needs_cluster(item) for item in session.items):
+    if session.config.option.collectonly or not any(asks_for(item, NEED_BINARIES) for item in session.items):
         return
     capture = session.config.pluginmanager.getplugin("capturemanager")
     if capture is None:
@@ -99,6 +100,6 @@ def prepare(session: pytest.Session) -> None:
         get_binaries(Report())
 
 
-def needs_cluster(item: pytest.Item) -> bool:
-    """Return whether a test asks for the control plane, directly or through another fixture."""
-    return "cluster" in getattr(item, "fixturenames", ())
+def asks_for(item: pytest.Item, fixtures: frozenset[str]) -> bool:
+    """Return whether a test asks for one of the fixtures, directly or through another one."""
+    return not fixtures.isdisjoint(getattr(item, "fixturenames", ()))

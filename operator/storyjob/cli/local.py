@@ -99,20 +99,21 @@ def kubectl(context: typer.Context) -> None:
 
 async def _up(binaries: Binaries, keep_dir: Path | None, operator: bool) -> None:
     from storyjob.local.installation import Installation
-    from storyjob.local.record import WorldRecord, forget_world, refuse_second_world
+    from storyjob.local.record import ProcessRecord, WorldRecord, forget_world
     from storyjob.local.world import LocalWorld
 
-    refuse_second_world()
     async with AsyncExitStack() as stack:
         temporary = tempfile.TemporaryDirectory(prefix="storyjob-local-", ignore_cleanup_errors=True)
         folder = keep_dir or Path(stack.enter_context(temporary))
+        own = ProcessRecord.ourselves()
+        kubeconfig = folder / "kubernetes" / "kubeconfig"
+        WorldRecord(folder=folder, kubeconfig=kubeconfig, temporary=False, processes=(own,)).claim()
+        stack.callback(forget_world)
         world = await stack.enter_async_context(LocalWorld(binaries, folder))
         processes = list(world.processes)
         if operator:
             installation = await stack.enter_async_context(Installation(world))
             processes += installation.processes
-        WorldRecord.of(folder, world.kubeconfig, processes, temporary=False).save()
-        stack.callback(forget_world)
         for name, value in world.environment().items():
             typer.echo(f"export {name}={shlex.quote(value)}")
         typer.echo("\nReady; Ctrl-C ends it.", err=True)

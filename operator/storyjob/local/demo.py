@@ -23,15 +23,15 @@ from storyjob.local.installation import Installation
 from storyjob.local.outputs import download_outputs
 from storyjob.local.process import Process
 from storyjob.local.progress import Progress, money, progress_on
-from storyjob.local.record import WorldRecord, refuse_second_world
+from storyjob.local.record import ProcessRecord, WorldRecord, forget_world
 from storyjob.local.release import KUBERNETES, cache_home
-from storyjob.local.report import elapsed
-from storyjob.local.snapshot import has_ended, take_snapshot
+from storyjob.local.snapshot import has_ended, is_stalled, take_snapshot
 from storyjob.local.spectator import Spectator
 from storyjob.local.world import LocalWorld
 
 NAMESPACE = "default"
 _LOOK_INTERVAL = 0.3  # seconds
+_STALLED_SECONDS = 10.0  # what is applied in an unlucky order may stall for a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,9 @@ class Demo:
         with self._doing("StoryJob operator, webhook sidecar and simulated providers"):
             installation = Installation(self._world, speed=self._options.speed, detached=keep)
             self._installation = await stack.enter_async_context(installation)
+        if keep:
+            # Should we be killed: they outlive us, and `down` must find them.
+            _record(folder).with_processes(self._processes, ourselves=True).save()
 
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:
@@ -108,7 +111,9 @@ class Demo:
             return story
 
     async def _watch(self, spectator: Spectator, name: str, progress: Progress) -> StoryJob:
-        deadline = time.monotonic() + self._options.limit_seconds
+        """Show the story until it has ended, is stuck, or takes too long, and return it as it is then."""
+        now = time.monotonic()
+        limit, moved_at = now + self._options.limit_seconds, now
         while True:
             for process in self._processes:
                 process.check()
@@ -117,10 +122,10 @@ class Demo:
                 progress.show(take_snapshot(story, await spectator.scenes()))
             except ClusterError as error:
                 raise LocalWorldError(f"The API server does not answer: {error}") from error
-            if has_ended(story):
+            now = time.monotonic()
+            moved_at = moved_at if is_stalled(story) else now
+            if has_ended(story) or now > limit or now > moved_at + _STALLED_SECONDS:
                 return story
-            if time.monotonic() > deadline:
-                raise LocalWorldError(await self._reasons(spectator, story))
             await asyncio.sleep(_LOOK_INTERVAL)
 
     async def _reasons(self, spectator: Spectator, story: StoryJob) -> str:
@@ -140,18 +145,20 @@ class Demo:
             self._console.print(f"  {path}", style="bold" if path == paths[0] else "", highlight=False, soft_wrap=True)
         scenes, cost = len(story.spec.scenes), money(story.status.cost.spent)
         self._console.print(
-            f"\n[bold green]{story.spec.title or story.metadata.name}[/]: {scenes} scenes, {elapsed(seconds)} min, "
-            f"{cost} [dim](simulated: nothing was really bought)[/]",
+            f"\n[bold green]{story.spec.title or story.metadata.name}[/]: "
+            f"a film of {seconds:.0f} s from {scenes} scenes for {cost} [dim](simulated: nothing was really bought)[/]",
             highlight=False,
+            soft_wrap=True,
         )
 
     def _keep(self, folder: Path) -> None:
-        WorldRecord.of(folder, self._world.kubeconfig, self._processes, temporary=True).save()
+        _record(folder).with_processes(self._processes, ourselves=False).save()
+        kubectl = self._world.kubectl.command
         self._console.print(
-            f"\nEverything keeps running. Look around, then stop it with [bold]storyjob local down[/].\n\n"
+            f"\nEverything keeps running. Look around, then stop it: [bold]make down[/] or storyjob local down.\n\n"
             f"  export KUBECONFIG={self._world.kubeconfig}\n"
-            f"  kubectl get storyjobs,scenes,mediaproviders\n"
-            f"  kubectl describe storyjob\n"
+            f"  {kubectl} get storyjobs,scenes,mediaproviders\n"
+            f"  {kubectl} describe storyjobs\n"
             f"  tail -f {self._installation.operator.program.log}",
             highlight=False,
             soft_wrap=True,
@@ -173,13 +180,21 @@ def _folder(stack: AsyncExitStack, *, keep: bool) -> Path:
     if not keep:
         temporary = tempfile.TemporaryDirectory(prefix="storyjob-demo-", ignore_cleanup_errors=True)
         return Path(stack.enter_context(temporary))
-    refuse_second_world()
     folder = cache_home() / "demo"
+    _record(folder).claim()
+    stack.callback(forget_world)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     # Not a generator: one that is dropped with the stack would still clean up.
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _record(folder: Path) -> WorldRecord:
+    ourselves = ProcessRecord.ourselves()
+    return WorldRecord(
+        folder=folder, kubeconfig=folder / "kubernetes" / "kubeconfig", temporary=True, processes=(ourselves,)
+    )
 
 
 def _is_cancelled() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class Kubectl:
     def __init__(self, kubeconfig: Path) -> None:
         self._program = find_kubectl()
         self._kubeconfig = kubeconfig
+
+    @property
+    def command(self) -> str:
+        """What a person types to run the same program."""
+        return "kubectl" if shutil.which("kubectl") == str(self._program) else str(self._program)
 
     def __call__(self, *arguments: str | Path, stdin: str | None = None) -> str:
         """Return what kubectl prints. Raises ``LocalWorldError`` with what it complains of."""

@@ -32,7 +32,7 @@ class Program:
     ready: Probe
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Added to our own environment; may hold secrets."""
-    ready_seconds: float = 60.0
+    ready_seconds: float = 120.0
     detached: bool = False
     """Whether it may outlive us."""
 

@@ -122,7 +122,7 @@ def draw(snapshot: Snapshot, seconds: float) -> Group:
     head = Table.grid(expand=False, padding=(0, 2))
     head.add_row(
         Text(snapshot.title, "bold"),
-        ProgressBar(total=100, completed=snapshot.progress, width=30),
+        ProgressBar(total=100, completed=snapshot.progress, width=30, complete_style="cyan"),
         f"{snapshot.progress:>3}%",
         Text(snapshot.phase, "bold green" if snapshot.phase == "Completed" else "bold"),
         money(snapshot.spent),
@@ -135,7 +135,7 @@ def draw(snapshot: Snapshot, seconds: float) -> Group:
 
 
 def _scene_cells(number: int, scene: SceneSnapshot) -> list[Text | ProgressBar]:
-    bar = ProgressBar(total=1.0, completed=scene.share, width=16)
+    bar = ProgressBar(total=1.0, completed=scene.share, width=16, complete_style="cyan")
     return [Text(f"{number:>4}", "dim"), Text(scene.name), bar, *(_step_cell(scene, kind) for kind in StepKind)]
 
 

@@ -16,11 +16,12 @@ from typing import Self
 from pydantic import BaseModel, ValidationError
 
 from storyjob.api.errors import LocalWorldError
+from storyjob.local.lock import exclusive
 from storyjob.local.pki import write_private
 from storyjob.local.process import Process
 from storyjob.local.release import cache_home
 
-_GRACE = 5.0  # seconds from the request to end until the order to
+_GRACE = 10.0  # seconds from the request to end until the order to
 
 
 class ProcessRecord(BaseModel, frozen=True):
@@ -29,6 +30,13 @@ class ProcessRecord(BaseModel, frozen=True):
     name: str
     pid: int
     started: str
+    leads_group: bool = True
+    """Whether its children are in a process group of its own, as with all that we start."""
+
+    @classmethod
+    def ourselves(cls) -> Self:
+        """Return the record of the process that we are; asked to end, it cleans up after itself."""
+        return cls(name="storyjob local", pid=os.getpid(), started=started_at(os.getpid()) or "", leads_group=False)
 
     @property
     def running(self) -> bool:
@@ -39,7 +47,7 @@ class ProcessRecord(BaseModel, frozen=True):
         """Signal the process and its children, if it still is the one that was recorded."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
+                (os.killpg if self.leads_group else os.kill)(self.pid, number)
 
 
 class WorldRecord(BaseModel, frozen=True):
@@ -49,20 +57,27 @@ class WorldRecord(BaseModel, frozen=True):
     kubeconfig: Path
     temporary: bool
     """Whether the folder is thrown away with the world."""
-    processes: tuple[ProcessRecord, ...]
+    processes: tuple[ProcessRecord, ...] = ()
 
-    @classmethod
-    def of(cls, folder: Path, kubeconfig: Path, processes: Iterable[Process], *, temporary: bool) -> Self:
-        """Return the record of processes that run now."""
+    def claim(self) -> None:
+        """Become the running world. Raises ``LocalWorldError`` when another one runs: its record would be lost."""
+        with exclusive(cache_home() / "running.lock", lambda: None):
+            if other := running_world():
+                raise LocalWorldError(f"a local world runs already, in {other.folder}; stop it: storyjob local down")
+            self.save()
+
+    def with_processes(self, processes: Iterable[Process], *, ourselves: bool) -> Self:
+        """Return the record of processes that run now, with or without the process that we are."""
         records = [
             ProcessRecord(name=each.name, pid=each.pid, started=started_at(each.pid) or "")
             for each in processes
             if each.pid is not None
         ]
-        return cls(folder=folder, kubeconfig=kubeconfig, temporary=temporary, processes=tuple(records))
+        own = [ProcessRecord.ourselves()] if ourselves else []
+        return self.model_copy(update={"processes": (*own, *records)})
 
     def save(self) -> None:
-        """Make it the running world."""
+        """Write it down."""
         cache_home().mkdir(parents=True, exist_ok=True)
         write_private(record_path(), self.model_dump_json(indent=2).encode())
 
@@ -79,12 +94,6 @@ def running_world() -> WorldRecord | None:
     except (FileNotFoundError, ValidationError):
         return None
     return record if any(process.running for process in record.processes) else None
-
-
-def refuse_second_world() -> None:
-    """Raise ``LocalWorldError`` when a recorded world runs; its record would be lost."""
-    if record := running_world():
-        raise LocalWorldError(f"a local world runs already, in {record.folder}; stop it with `storyjob local down`")
 
 
 def end_world(record: WorldRecord) -> None:

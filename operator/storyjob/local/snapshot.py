@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from storyjob.api.conditions import ConditionType
 from storyjob.api.scene import Scene
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.storyjob import StoryJob
@@ -65,6 +66,11 @@ def has_ended(story: StoryJob) -> bool:
     """Return whether the newest generation of the story is finished, for better or worse."""
     current = story.status.observed_generation == story.metadata.generation
     return current and story.status.phase in {"Completed", "Failed"}
+
+
+def is_stalled(story: StoryJob) -> bool:
+    """Return whether the story says that it cannot go on before a person mends something."""
+    return any(each.type == ConditionType.STALLED and each.status == "True" for each in story.status.conditions)
 
 
 def _steps(wish: object, scene: Scene | None) -> dict[StepKind, StepPhase]:
