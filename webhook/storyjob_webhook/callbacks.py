@@ -27,7 +27,7 @@ from storyjob_webhook.refusal import Refusal, try_later
 from storyjob_webhook.scarce_log import ScarceLog
 from storyjob_webhook.scenes import SceneEntry, SceneIndex, TooManyWaiting
 
-MAX_BODY = 2**20  # bytes
+MAX_BODY = 8 * 2**20  # bytes; Replicate repeats the input, a still as a data URL included
 BODY_SECONDS = 10.0
 _ID = re.compile(r"(?P<uid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?P<step>image|audio|video)")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -100,7 +100,7 @@ class Callbacks:
         scene = self._scenes.get(target.uid) or scene
         if not target.matches(scene):
             raise Refusal(410, "Superseded", "the attempt is over")
-        result = await self._recorder.record(scene, target.step, callback.job_id)
+        result = await self._recorder.record(scene, target.step, callback)
         if result is Result.SUPERSEDED:
             raise Refusal(410, "Superseded", "the attempt is over")
         tally.result = result

@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from storyjob.api.outcome import Callback
 from storyjob.api.scene import CallbackRecord
 from storyjob.api.step import StepKind
 from storyjob.cluster.client import Cluster
@@ -14,7 +15,7 @@ from storyjob.cluster.errors import ClusterError, NotFound, TestFailed
 from storyjob.cluster.resources import SCENES
 from storyjob_webhook.metrics import Metrics
 from storyjob_webhook.refusal import try_later
-from storyjob_webhook.scenes import SceneEntry, SceneIndex
+from storyjob_webhook.scenes import SceneEntry, SceneIndex, TooManyWaiting
 
 PATCHES = 32  # at once; the API server needs 2 to 3 ms of CPU for each
 WAITING = 2000  # callbacks that wait for their turn; some seconds of work
@@ -40,25 +41,29 @@ class Recorder:
         self._scenes = scenes
         self._metrics = metrics
         self._turns = asyncio.Semaphore(PATCHES)
-        self._under_way: dict[tuple[str, StepKind, str], asyncio.Task[Result]] = {}
+        self._under_way: dict[tuple[str, StepKind, str, bool], asyncio.Task[Result]] = {}
 
-    async def record(self, scene: SceneEntry, step: StepKind, job_id: str | None) -> Result:
+    async def record(self, scene: SceneEntry, step: StepKind, callback: Callback) -> Result:
         """Record that a callback came for the scene's current attempt. Raises a 503 ``Refusal``."""
+        job_id = callback.job_id
+        if not callback.ended:
+            scene = await self._once_known(scene, step)
         attempt = scene.attempts[step]
-        if attempt.recorded and (attempt.recorded_job is not None or job_id is None):
+        if attempt.recorded and attempt.recorded_end >= callback.ended and (attempt.recorded_job or job_id is None):
             return Result.DUPLICATE
-        if not attempt.open:
+        if not attempt.open or not (callback.ended or attempt.job_id is None):
+            # That a job has begun is news only while its id is not on record.
             return Result.IGNORED
         if None not in (job_id, attempt.job_id) and job_id != attempt.job_id:
             _log.warning("%s %s: a callback names another job than the attempt's; ignored", "/".join(scene.key), step)
             return Result.IGNORED
-        key = (scene.uid, step, attempt.token_hash)
+        key = (scene.uid, step, attempt.token_hash, callback.ended)
         if (task := self._under_way.get(key)) is not None:
             result = await asyncio.shield(task)
             return Result.DUPLICATE if result is Result.RECORDED else result
         if len(self._under_way) >= WAITING:
             raise try_later("Busy", "too many callbacks at once")
-        task = asyncio.create_task(self._patch(scene, step, job_id))
+        task = asyncio.create_task(self._patch(scene, step, callback))
         self._under_way[key] = task
         task.add_done_callback(lambda _: self._under_way.pop(key, None))
         # The write goes on when the vendor hangs up.
@@ -68,7 +73,22 @@ class Recorder:
         """Wait for the patches under way."""
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    async def _patch(self, scene: SceneEntry, step: StepKind, job_id: str | None) -> Result:
+    async def _once_known(self, scene: SceneEntry, step: StepKind) -> SceneEntry:
+        """Give the operator a moment to record the job's id itself, which makes an early callback needless."""
+        token_hash = scene.attempts[step].token_hash
+
+        def told(entry: SceneEntry) -> bool:
+            attempt = entry.attempts.get(step)
+            return attempt is None or attempt.job_id is not None or attempt.token_hash != token_hash
+
+        try:
+            later = await self._scenes.find(scene.uid, told)
+        except TooManyWaiting as error:
+            raise try_later("Busy", "too many callbacks for unknown jobs") from error
+        unchanged = later is not None and (now := later.attempts.get(step)) and now.token_hash == token_hash
+        return later if later is not None and unchanged else scene
+
+    async def _patch(self, scene: SceneEntry, step: StepKind, callback: Callback) -> Result:
         try:
             async with asyncio.timeout(TURN_SECONDS):
                 await self._turns.acquire()
@@ -80,7 +100,7 @@ class Recorder:
                     SCENES,
                     scene.key.namespace,
                     scene.key.name,
-                    operations(scene.uid, step, scene.attempts[step].token_hash, job_id, datetime.now(UTC)),
+                    operations(scene.uid, step, scene.attempts[step].token_hash, callback, datetime.now(UTC)),
                     subresource="status",
                 )
         except (TestFailed, NotFound):
@@ -94,9 +114,9 @@ class Recorder:
         return Result.RECORDED
 
 
-def operations(uid: str, step: StepKind, token_hash: str, job_id: str | None, at: datetime) -> list[dict[str, object]]:
+def operations(uid: str, step: StepKind, token_hash: str, callback: Callback, at: datetime) -> list[dict[str, object]]:
     """Return the patch: it holds only for this very Scene and while this very attempt is the step's newest."""
-    record = CallbackRecord(token_hash=token_hash, job_id=job_id, at=at.replace(microsecond=0))
+    record = CallbackRecord(token_hash=token_hash, job_id=callback.job_id, at=at, ended=callback.ended)
     return [
         {"op": "test", "path": "/metadata/uid", "value": uid},
         {"op": "test", "path": f"/status/steps/{step}/tokenHash", "value": token_hash},

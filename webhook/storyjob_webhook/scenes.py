@@ -27,6 +27,8 @@ class Attempt:
     recorded: bool
     """Whether a callback of this very attempt is in the status."""
     recorded_job: str | None
+    recorded_end: bool
+    """Whether that callback said that the job has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,5 +140,6 @@ def _attempt(step: dict[str, Any]) -> Attempt:
         job_id=job_id,
         open=phase in LIVE_PHASES or lost_sight_of,
         recorded=recorded,
+        recorded_end=recorded and callback.get("ended", True),
         recorded_job=callback.get("jobId") if recorded else None,
     )

@@ -147,3 +147,5 @@ class Callback:
 
     event_id: str
     job_id: str | None = None
+    ended: bool = True
+    """False when it only says that the job has begun or goes on."""

@@ -51,7 +51,7 @@ class SceneSpec(ApiModel):
     video: Annotated[VideoRequest | None, Field(description="A clip to be generated.")] = None
     source: Annotated[Source | None, Field(description="A file of your own to be shown.")] = None
     seconds: Annotated[
-        float | None, Field(gt=0, le=600, description="How long the scene is seen when it has no narration.")
+        float | None, Field(gt=0, le=600, description="How long a picture without narration is seen.")
     ] = None
     regenerate: Annotated[
         str | None, Field(max_length=64, description="Any new text makes all media of the scene anew.")
@@ -92,6 +92,7 @@ class CallbackRecord(ApiModel):
     token_hash: Annotated[Hash, Field(description="SHA-256 of the token in the callback's URL.")]
     job_id: Annotated[str | None, Field(max_length=512, description="The provider's job, as the callback said.")] = None
     at: Annotated[datetime, Field(description="When it came.")]
+    ended: Annotated[bool, Field(description="Whether it said that the job has ended.")] = True
 
 
 class StepStatus(ApiModel):

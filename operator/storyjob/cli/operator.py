@@ -16,6 +16,6 @@ def operator() -> None:
     settings = configured()
     try:
         asyncio.run(run(settings))
-    except ClusterError as error:
+    except (ClusterError, OSError) as error:
         typer.echo(f"storyjob operator: {error}", err=True)
         raise typer.Exit(1) from error

@@ -15,7 +15,7 @@ def configured() -> Settings:
     from pydantic import ValidationError
 
     from storyjob.api.settings import Settings
-    from storyjob_webhook.logs import configure
+    from storyjob.cli.logs import configure
 
     try:
         settings = Settings.model_validate({})

@@ -28,8 +28,8 @@ def next_poll(polling: Polling, since: datetime, token_hash: str, after: datetim
 
 
 def fresh_callback(step: StepStatus, asked_at: datetime | None) -> bool:
-    """Return whether a callback of this attempt came since the provider was last asked."""
+    """Return whether a callback came since the provider was last asked that says that this attempt's job ended."""
     callback = step.callback
-    if callback is None or callback.token_hash != step.token_hash:
+    if callback is None or callback.token_hash != step.token_hash or not callback.ended:
         return False
     return asked_at is None or callback.at >= asked_at

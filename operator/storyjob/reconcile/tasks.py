@@ -22,7 +22,7 @@ class Pool(StrEnum):
     FILM = "film"
 
 
-SIZES = {Pool.PURCHASE: 1024, Pool.ASK: 64, Pool.LOOK_UP: 16, Pool.FILM: 32}
+SIZES = {Pool.PURCHASE: 1024, Pool.ASK: 32, Pool.LOOK_UP: 16, Pool.FILM: 32}
 
 
 class Tasks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 
@@ -23,6 +24,8 @@ from storyjob.reconcile.remember import remember
 from storyjob.reconcile.world import World, now
 
 _log = logging.getLogger(__name__)
+
+SHOWS_AFTER = timedelta(seconds=30)
 
 
 async def adopt(world: World, attempt: AttemptRef, job_id: str) -> None:
@@ -73,6 +76,8 @@ async def observed(world: World, attempt: AttemptRef, step: StepStatus, observat
             except OutputExpired as error:
                 message = f"The provider made it, but its link is dead: {error}"
                 await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTPUT_LOST, message))
+        case JobPhase.GONE if _young(step):
+            _log.info("%s %s: the provider does not know its job yet", attempt.scene, attempt.kind)
         case JobPhase.GONE:
             message = observation.message or "The provider no longer knows the job or its output."
             await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTPUT_LOST, message))
@@ -80,6 +85,8 @@ async def observed(world: World, attempt: AttemptRef, step: StepStatus, observat
             await _ended_badly(world, attempt, observation)
         case JobPhase.UNREACHABLE:
             why = observation.failure.message if observation.failure else observation.message
+            if observation.failure and observation.failure.kind is FailureKind.UNAUTHORIZED and step.provider:
+                world.vendors.distrust(Key(attempt.scene.namespace, step.provider))
             _log.warning("%s %s: no answer about its job: %s", attempt.scene, attempt.kind, why)
         case JobPhase.QUEUED | JobPhase.RUNNING:
             if observation.message:
@@ -97,6 +104,11 @@ async def _ended_badly(world: World, attempt: AttemptRef, observation: Observati
         return turns.fail(step, failure.message, end, now(), observation.cost)
 
     await remember(world, attempt, turn)
+
+
+def _young(step: StepStatus) -> bool:
+    """Whether a provider may not show the job yet, because it took it only now."""
+    return step.submitted_at is not None and now() < step.submitted_at + SHOWS_AFTER
 
 
 def job_of(attempt: AttemptRef, step: StepStatus) -> Job:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from storyjob.api.outcome import Callback
 from storyjob.api.step import StepKind
 from storyjob.cluster.errors import TestFailed
 from storyjob.cluster.resources import SCENES
@@ -57,7 +58,7 @@ async def test_the_patch_itself_refuses_an_older_attempt_and_another_scene(world
     job = await world.running("fox-forest-00000005")
     other = Job()
     for uid, token_hash in ((other.uid, job.token_hash), (job.uid, other.token_hash)):
-        patch = operations(uid, StepKind.IMAGE, token_hash, "evil", datetime.now(UTC))
+        patch = operations(uid, StepKind.IMAGE, token_hash, Callback("evt", "evil"), datetime.now(UTC))
         with pytest.raises(TestFailed):
             await world.own.json_patch(SCENES, job.namespace, job.scene, patch, subresource="status")
     assert await world.callback_of(job) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -46,7 +47,7 @@ class World:
         body = job.body() if body is None else body
         url = str(options.get("url", job.url))
         headers = options.get("headers", signed(self.secret, body))
-        async with self.http.post(self.public + url, data=body, headers=headers) as answer:  # type: ignore[arg-type]
+        async with self.http.post(self.public + url, data=io.BytesIO(body), headers=headers) as answer:  # type: ignore[arg-type]
             return answer.status, await answer.json()
 
     def callback_of(self, job: Job) -> dict[str, str] | None:

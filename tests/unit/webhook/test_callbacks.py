@@ -21,7 +21,7 @@ async def test_a_callback_is_recorded_with_the_job_id(world: World) -> None:
     assert await world.call(job, body=b'{"id": "abc"}') == (200, {"status": "recorded"})
     recorded = world.callback_of(job)
     assert (recorded["tokenHash"], recorded["jobId"]) == (job.token_hash, "abc")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", recorded["at"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", recorded["at"])
     assert world.cluster.writes == 1
 
 
@@ -189,3 +189,24 @@ async def test_a_callback_is_counted_by_provider_type_and_result(world: World) -
     assert 'storyjob_webhook_callbacks_total{provider="",result="TokenWrong"} 1.0' in text
     assert "storyjob_webhook_patch_seconds_count 1.0" in text
     assert 'storyjob_webhook_requests_total{port="public",status="403"} 1.0' in text
+
+
+async def test_the_end_is_recorded_after_the_beginning_was(world: World) -> None:
+    job = world.running(phase="Submitting", job_id=None)
+    assert await world.call(job, body=b'{"id": "job1", "status": "starting"}') == (200, {"status": "recorded"})
+    assert world.callback_of(job)["ended"] is False
+    assert await world.call(job, body=b'{"id": "job1", "status": "succeeded"}') == (200, {"status": "recorded"})
+    assert world.callback_of(job)["ended"] is True
+
+
+async def test_the_beginning_of_a_job_on_record_writes_nothing(world: World) -> None:
+    job = world.running(phase="Running", job_id="job1")
+    assert await world.call(job, body=b'{"id": "job1", "status": "processing"}') == (200, {"status": "ignored"})
+    assert world.cluster.writes == 0
+
+
+async def test_a_beginning_that_comes_after_the_end_writes_nothing(world: World) -> None:
+    job = world.running(phase="Submitting", job_id=None)
+    await world.call(job, body=b'{"id": "job1", "status": "succeeded"}')
+    assert (await world.call(job, body=b'{"id": "job1", "status": "starting"}'))[1] == {"status": "duplicate"}
+    assert world.cluster.writes == 1

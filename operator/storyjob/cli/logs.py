@@ -1,9 +1,11 @@
-"""How the sidecar logs: lines for people, or JSON for collectors."""
+"""How the long-running commands log: lines for people, or JSON for collectors."""
 
 from __future__ import annotations
 
 import json
 import logging
+
+TALKATIVE = ("kopf.objects", "kopf.activities", "httpx", "botocore")  # a line for every event or request
 
 
 class JsonFormatter(logging.Formatter):
@@ -16,6 +18,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if (action := getattr(record, "action", None)) is not None:
+            line["action"] = action
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
@@ -29,3 +33,5 @@ def configure(log_format: str) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
