@@ -45,11 +45,11 @@ def _arguments(playlist: Path, parts: Parts, output: Path) -> list[str]:
     captions = parts.captions
     with_captions = ("-map", "1:s:0", "-c:s", "mov_text", "-disposition:s:0", "0")
     return [
-        *INPUT,
+        *("-threads", "1", *INPUT),
         *("-f", "concat", "-safe", "1", "-i", playlist.name),
         *((*INPUT, "-f", "webvtt", "-i", captions.name) if captions else ()),
         *("-map", "0:v:0", "-map", "0:a:0", *(with_captions if captions else ())),
-        *("-c:v", "copy", "-c:a", "aac", "-aac_coder", "fast", "-b:a", "160k", "-ar", str(SAMPLE_RATE)),
+        *("-c:v", "copy", "-c:a", "aac", "-b:a", "160k", "-ar", str(SAMPLE_RATE)),
         *("-map_metadata", "-1", "-metadata", f"title={parts.title}"),
         *("-movflags", "+faststart", "-bitexact", "-f", "mp4", str(output)),
     ]

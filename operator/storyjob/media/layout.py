@@ -69,6 +69,10 @@ class Layout:
             name = f"{name}-{_match(_HASH, variant, 'variant')}"
         return f"{self._media(input_hash)}{name}.{_match(_EXTENSION, extension, 'extension')}"
 
+    def attempt(self, input_hash: str, token_hash: str) -> str:
+        """Return how the key of one attempt's bytes begins, whatever their type."""
+        return f"{self._media(input_hash)}{_match(_HASH, token_hash, 'token hash')}."
+
     def record(self, input_hash: str) -> str:
         """Return where the look-up record of an input lies."""
         return f"{self._media(input_hash)}record.json"

@@ -76,9 +76,10 @@ class Store:
     def __init__(self, config: StoreConfig) -> None:
         self.config = config
         self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="s3")
-        self._client = _client(config, config.endpoint)
-        public = config.public_endpoint
-        self._public = _client(config, public) if public and public != config.endpoint else self._client
+        session = boto3.session.Session()
+        self._client = _client(session, config, config.endpoint)
+        public, own = config.public_endpoint, config.endpoint
+        self._public = _client(session, config, public) if public and public != own else self._client
 
     async def put(self, key: str, data: bytes, *, content_type: str) -> None:
         """Write a small object."""
@@ -228,7 +229,7 @@ class Store:
             raise StorageError(f"S3 {operation} of {place} failed on the local file: {error}") from error
 
 
-def _client(config: StoreConfig, endpoint: str | None) -> S3Client:
+def _client(session: boto3.session.Session, config: StoreConfig, endpoint: str | None) -> S3Client:
     options = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
@@ -240,7 +241,7 @@ def _client(config: StoreConfig, endpoint: str | None) -> S3Client:
         read_timeout=config.read_seconds,
         max_pool_connections=config.workers,
     )
-    client: S3Client = boto3.session.Session().client(
+    client: S3Client = session.client(
         "s3",
         endpoint_url=endpoint,
         region_name=config.region,

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from storyjob.api.errors import StorageError
+from storyjob.api.errors import MediaError, StorageError
 from storyjob.api.outcome import Alignment
+from storyjob.api.step import StepKind
 from storyjob.media.fetch import Fetched
 from storyjob.media.inputs import file_sha256
 from storyjob.media.keep import Made, Slot, keep
 from storyjob.media.layout import Layout
 from storyjob.media.probe import probe
 from storyjob.media.record import Record, read_record
+from storyjob.media.recover import recover
 from storyjob.media.store import Store
 from support.media import picture, sound
 
@@ -88,6 +91,23 @@ async def test_bytes_that_do_not_arrive_get_no_record(
     with pytest.raises(StorageError, match="holds nothing"):
         await keep(store, fetched(tmp_path, picture()), slot, MADE)
     assert await read_record(store, slot.layout.record(INPUT)) is None
+
+
+async def test_bytes_whose_record_was_never_written_are_found(store: Store, slot: Slot, tmp_path: Path) -> None:
+    """The operator died between the two writes, and the provider's link with it."""
+    kept = await keep(store, fetched(tmp_path, sound()), slot, MADE)
+    await store.delete(slot.layout.record(INPUT))
+    found = await recover(store, slot, MADE, kind=StepKind.AUDIO, directory=tmp_path)
+    assert found == kept
+    assert await read_record(store, slot.layout.record(INPUT)) == kept
+
+
+async def test_nothing_is_found_of_an_attempt_that_stored_nothing(store: Store, slot: Slot, tmp_path: Path) -> None:
+    await keep(store, fetched(tmp_path, sound()), slot, MADE)
+    other = replace(slot, token_hash="ef" * 32)
+    assert await recover(store, other, MADE, kind=StepKind.AUDIO, directory=tmp_path) is None
+    with pytest.raises(MediaError, match="an image was asked for"):
+        await recover(store, slot, MADE, kind=StepKind.IMAGE, directory=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ async def test_all_kinds_of_scenes_come_out_alike(maker: FilmMaker, image: Store
     for each in found:
         del each["lengths"]
     assert found == [found[0]] * len(shots)
-    assert found[0]["codecs"] == ("h264", "flac")
+    assert found[0]["codecs"] == ("h264", "alac")
     assert found[0]["picture"] == (128, 72, "yuv420p", 30)
     assert found[0]["sound"] == (48_000, "stereo")
 
