@@ -12,6 +12,7 @@ from storyjob.api.extensions import Rule, instead_of_pattern, list_map, list_set
 from storyjob.api.mediaprovider import DNS_LABEL
 from storyjob.api.resource import ApiModel, ObjectMeta
 from storyjob.api.wishes import (
+    PROMPT_LIMIT,
     AudioDefaults,
     AudioRequest,
     ImageDefaults,
@@ -63,7 +64,7 @@ class StoryScene(ApiModel):
         ),
     ] = []
     image: Annotated[ImageRequest | None, Field(description="A picture to be generated.")] = None
-    audio: Annotated[AudioRequest | None, Field(description="A narration; it sets how long the scene is seen.")] = None
+    audio: Annotated[AudioRequest | None, Field(description="A narration; the scene is seen until it ends.")] = None
     video: Annotated[VideoRequest | None, Field(description="A clip; shown instead of the picture.")] = None
     source: Annotated[
         Source | None,
@@ -71,7 +72,11 @@ class StoryScene(ApiModel):
     ] = None
     seconds: Annotated[
         float | None,
-        Field(gt=0, le=600, description="How long the scene is seen when it has no narration. Default 4."),
+        Field(
+            gt=0,
+            le=600,
+            description="How long a picture without narration is seen; 4 when absent. Clips and narrations play whole.",
+        ),
     ] = None
     regenerate: Annotated[
         str | None, Field(max_length=64, description="Any new text makes all media of this scene anew.")
@@ -132,7 +137,9 @@ class Retry(ApiModel):
     max_backoff_seconds: Annotated[int, Field(ge=1, le=86_400, description="The longest pause.")] = 300
 
 
-_RESOLUTION = "^[1-9][0-9]{0,2}[02468]x[1-9][0-9]{0,2}[02468]$"
+# An even number from 16, the least that the encoder takes, to 7680 (8K).
+_SIDE = "(1[68]|[2-9][02468]|[1-9][0-9][02468]|[1-6][0-9]{2}[02468]|7[0-5][0-9][02468]|76[0-7][02468]|7680)"
+_RESOLUTION = f"^{_SIDE}x{_SIDE}$"
 
 
 class Film(ApiModel):
@@ -147,7 +154,7 @@ class Film(ApiModel):
             json_schema_extra=instead_of_pattern(
                 Rule(
                     f"self.matches('{_RESOLUTION}')",
-                    "resolution must be width x height in pixels, both even and from 10 to 9998, such as 1280x720",
+                    "resolution must be width x height in pixels, both even and from 16 to 7680, such as 1280x720",
                 )
             ),
         ),
@@ -157,6 +164,18 @@ class Film(ApiModel):
 
 class StoryJobSpec(ApiModel):
     """A story: a list of scenes, and how they are to be made."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                # A Scene holds the two together, and its prompt is bounded as the story's is.
+                "!has(self.defaults) || !has(self.defaults.style) || self.scenes.all(scene, !has(scene.image) || "
+                f"scene.image.prompt.size() + self.defaults.style.size() + 2 <= {PROMPT_LIMIT})",
+                f"an image prompt and spec.defaults.style may have {PROMPT_LIMIT} characters together, with the comma "
+                "and space between: shorten one of them",
+            )
+        )
+    )
 
     title: Annotated[str | None, Field(max_length=200, description="The film's title; else the object's name.")] = None
     suspend: Annotated[

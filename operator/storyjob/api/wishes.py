@@ -10,6 +10,8 @@ from storyjob.api.extensions import Rule, instead_of_pattern
 from storyjob.api.mediaprovider import Name
 from storyjob.api.resource import ApiModel
 
+PROMPT_LIMIT = 4000  # characters
+
 Model = Annotated[
     str,
     Field(
@@ -39,7 +41,7 @@ _Words = Annotated[
         ),
     ),
 ]
-Prompt = Annotated[_Words, Field(max_length=4000)]
+Prompt = Annotated[_Words, Field(max_length=PROMPT_LIMIT)]
 Narration = Annotated[_Words, Field(max_length=5000)]
 Seed = Annotated[
     int,
@@ -69,6 +71,7 @@ class ProviderRef(ApiModel):
 
 
 _Provider = Annotated[ProviderRef, Field(description="Which MediaProvider makes it; else the story's default.")]
+_DefaultProvider = Annotated[ProviderRef, Field(description="Which MediaProvider makes them.")]
 
 
 class ImageRequest(ApiModel):
@@ -123,7 +126,7 @@ class Source(ApiModel):
 class ImageDefaults(ApiModel):
     """What image requests use that do not say otherwise."""
 
-    provider_ref: _Provider | None = None
+    provider_ref: _DefaultProvider | None = None
     model: Model | None = None
     input: ModelInput | None = None
 
@@ -131,7 +134,7 @@ class ImageDefaults(ApiModel):
 class AudioDefaults(ApiModel):
     """What narrations use that do not say otherwise."""
 
-    provider_ref: _Provider | None = None
+    provider_ref: _DefaultProvider | None = None
     model: Model | None = None
     voice: Voice | None = None
     input: ModelInput | None = None
@@ -140,6 +143,6 @@ class AudioDefaults(ApiModel):
 class VideoDefaults(ApiModel):
     """What clips use that do not say otherwise."""
 
-    provider_ref: _Provider | None = None
+    provider_ref: _DefaultProvider | None = None
     model: Model | None = None
     input: ModelInput | None = None

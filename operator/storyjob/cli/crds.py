@@ -1,4 +1,4 @@
-"""`storyjob crds`: prints, writes or checks the CustomResourceDefinitions."""
+"""`storyjob crds`: prints, writes or checks the CustomResourceDefinitions and the tables of their fields."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ def crds(
     output: Annotated[
         Path | None, typer.Option(help="Folder to write a file per kind to. Without it they are printed.")
     ] = None,
+    docs: Annotated[
+        Path | None, typer.Option(help="Folder of the pages whose tables of fields are written or checked too.")
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if the files in the folder (default crds/) differ.")
     ] = False,
@@ -21,20 +24,21 @@ def crds(
     """Print, write or check the CustomResourceDefinitions."""
     # Here and not above, so that the other commands need not wait for the models and YAML.
     from storyjob.cli.crd_files import manifests, stale, write
+    from storyjob.cli.field_tables import stale_pages, write_tables
 
     if check:
-        _report(stale(output or _FOLDER), output or _FOLDER)
-    elif output is None:
-        typer.echo(manifests(), nl=False)
-    else:
+        _report(stale(output or _FOLDER) + (stale_pages(docs) if docs else []))
+        return
+    if output is not None:
         write(output)
+    if docs is not None:
+        write_tables(docs)
+    if output is None and docs is None:
+        typer.echo(manifests(), nl=False)
 
 
-def _report(paths: list[Path], folder: Path) -> None:
+def _report(paths: list[Path]) -> None:
     if paths:
         names = ", ".join(map(str, paths))
-        typer.echo(
-            f"out of date: {names}; run `storyjob crds --output {folder}`, remove files of no kind and commit the rest",
-            err=True,
-        )
+        typer.echo(f"out of date: {names}; run `make crds` and commit the result", err=True)
         raise typer.Exit(1)

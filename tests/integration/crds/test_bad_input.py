@@ -41,6 +41,11 @@ CASES = [
         id="a prompt of 4,001 characters",
     ),
     pytest.param(
+        a_story(scenes=[a_scene(image={"prompt": "x" * 3990})], defaults={"style": "water " * 2}),
+        "spec: .*an image prompt and spec.defaults.style may have 4000 characters together",
+        id="a prompt that its style makes too long",
+    ),
+    pytest.param(
         a_story(scenes=[a_scene(audio={"text": ""})]),
         r"spec.scenes\[0\].audio.text: .*must hold words",
         id="an empty narration",
@@ -95,7 +100,7 @@ CASES = [
         "spec.film.resolution: .*both even",
         id="an odd width",
     ),
-    pytest.param(a_story(film={"resolution": "0x0"}), "spec.film.resolution: .*from 10 to 9998", id="no pixels"),
+    pytest.param(a_story(film={"resolution": "0x0"}), "spec.film.resolution: .*from 16 to 7680", id="no pixels"),
     pytest.param(
         a_story(scenes=[a_scene(seconds=-1)]),
         r"spec.scenes\[0\].seconds in body should be greater than 0",
@@ -157,6 +162,10 @@ def test_bad_input_is_refused(crds: Cluster, namespace: str, manifest: dict[str,
     "manifest",
     [
         pytest.param(a_story(scenes=[a_scene(image={"prompt": "ä" * 4000})]), id="4,000 characters, not bytes"),
+        pytest.param(
+            a_story(scenes=[a_scene(image={"prompt": "ä" * 3992})], defaults={"style": "öl öl "}),
+            id="a prompt and a style of 4,000 characters together",
+        ),
         pytest.param(a_story(scenes=[a_scene(image={"prompt": "x", "input": {"a": {"b": [1, "c"]}}})]), id="any input"),
         pytest.param(
             a_story(scenes=[a_scene(image=None, source={"uri": "s3://stories/a.mp4"}, audio={"text": "Once."})]),
