@@ -44,19 +44,19 @@ def picture(data: bytes) -> Image.Image:
 
 def difference(one: Image.Image, other: Image.Image) -> float:
     """Return how far two pictures are apart on average, 0 to 255."""
-    return sum(ImageStat.Stat(ImageChops.difference(one, other.resize(one.size))).mean) / 3
+    return float(sum(ImageStat.Stat(ImageChops.difference(one, other.resize(one.size))).mean)) / 3
 
 
 def seconds(data: bytes) -> float:
-    with av.open(io.BytesIO(data)) as file:
-        return sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
+    with av.open(io.BytesIO(data), "r") as file:
+        return float(sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0)))
 
 
 @pytest.mark.parametrize(
     ("given", "size", "format"),
     [
         pytest.param({}, (1024, 1024), "WEBP", id="a square without more words"),
-        pytest.param({"aspect_ratio": "16:9", "output_format": "png"}, (1376, 768), "PNG", id="an aspect ratio"),
+        pytest.param({"aspect_ratio": "16:9", "output_format": "png"}, (1344, 768), "PNG", id="an aspect ratio"),
         pytest.param({"width": 320, "height": 200, "output_format": "jpg"}, (320, 200), "JPEG", id="a size"),
     ],
 )
@@ -119,10 +119,10 @@ def test_a_clip_shows_the_given_still(real: Simulator) -> None:
     still.save(out, "PNG")
     link = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
     clip = replicate(real, "wan-video/wan-2.2-i2v-fast", prompt="zoom in", image=link, duration=1).content
-    with av.open(io.BytesIO(clip)) as file:
+    with av.open(io.BytesIO(clip), "r") as file:
         stream = file.streams.video[0]
         assert (stream.codec.name, stream.pix_fmt, stream.width, stream.height) == ("h264", "yuv420p", 1280, 720)
-        frames = [frame.to_image() for frame in file.decode(video=0)]
+        frames = [frame.to_image() for frame in file.decode(video=0)]  # type: ignore[no-untyped-call]
     assert len(frames) == 24
     assert difference(still, frames[0]) < 4
     assert difference(frames[0], frames[-1]) > 0.5
@@ -144,6 +144,6 @@ def test_small_media_are_valid_and_differ_by_job(simulator: Simulator) -> None:
     assert len(pictures) == len(clips) == len(narrations) == 3
     assert picture(pictures.pop()).size == (64, 36)
     assert seconds(narrations.pop()) == pytest.approx(34 * 0.06, abs=0.05)
-    with av.open(io.BytesIO(clips.pop())) as file:
+    with av.open(io.BytesIO(clips.pop()), "r") as file:
         frames = list(file.decode(video=0))
-        assert float(frames[-1].pts * frames[-1].time_base) == pytest.approx(2, abs=0.2)
+        assert frames[-1].time == pytest.approx(2, abs=0.2)

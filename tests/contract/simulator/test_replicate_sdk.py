@@ -17,7 +17,7 @@ from support.simulator import Receiver, Simulator, eventually
 with warnings.catch_warnings():
     # The 1.x client is built on pydantic's old namespace.
     warnings.filterwarnings("ignore", message="Core Pydantic V1 functionality isn't compatible", category=UserWarning)
-    import replicate
+    from replicate.client import Client
     from replicate.exceptions import ReplicateError
     from replicate.prediction import Prediction
     from replicate.webhook import Webhooks, WebhookSigningSecret
@@ -27,8 +27,8 @@ PROMPT = {"prompt": "a small fox", "seed": 7}
 
 
 @pytest.fixture
-def client(simulator: Simulator) -> Iterator[replicate.Client]:
-    client = replicate.Client(api_token="r8_simulator", base_url=f"{simulator.url}/replicate")
+def client(simulator: Simulator) -> Iterator[Client]:
+    client = Client(api_token="r8_simulator", base_url=f"{simulator.url}/replicate")
     yield client
     client._client.close()
 
@@ -39,14 +39,14 @@ def finished(prediction: Prediction) -> Prediction:
     return prediction
 
 
-def test_creates_by_model_and_delivers_a_list_of_links(client: replicate.Client) -> None:
+def test_creates_by_model_and_delivers_a_list_of_links(client: Client) -> None:
     prediction = finished(client.models.predictions.create(FLUX, input=PROMPT))
     assert (prediction.status, prediction.version, prediction.error) == ("succeeded", "hidden", None)
     assert isinstance(prediction.output, list)
     assert httpx.get(prediction.output[0]).headers["content-type"] == "image/webp"
 
 
-def test_creates_by_version_and_by_deployment(client: replicate.Client, simulator: Simulator) -> None:
+def test_creates_by_version_and_by_deployment(client: Client, simulator: Simulator) -> None:
     by_version = client.predictions.create(
         version="5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccaa", input=PROMPT
     )
@@ -56,19 +56,19 @@ def test_creates_by_version_and_by_deployment(client: replicate.Client, simulato
     assert [entry["model"] for entry in simulator.ledger()][1] == "acme/pictures"
 
 
-def test_prefer_wait_answers_with_the_result(client: replicate.Client, simulator: Simulator) -> None:
+def test_prefer_wait_answers_with_the_result(client: Client, simulator: Simulator) -> None:
     prediction = client.models.predictions.create("minimax/video-01", input=PROMPT, wait=5)
     assert prediction.status == "succeeded"
-    assert prediction.output.endswith(".mp4")
+    assert str(prediction.output).endswith(".mp4")
     assert simulator.ledger()[0]["polls"] == 0
 
 
-def test_run_returns_the_output(client: replicate.Client) -> None:
+def test_run_returns_the_output(client: Client) -> None:
     output = client.run("black-forest-labs/flux-1.1-pro", input=PROMPT)
     assert str(output).startswith("http://127.0.0.1:")
 
 
-def test_lists_newest_first_page_by_page(client: replicate.Client) -> None:
+def test_lists_newest_first_page_by_page(client: Client) -> None:
     created = [client.models.predictions.create(FLUX, input=PROMPT).id for _ in range(101)]
     first = client.predictions.list()
     assert [prediction.id for prediction in first.results] == created[:0:-1]
@@ -79,7 +79,7 @@ def test_lists_newest_first_page_by_page(client: replicate.Client) -> None:
     assert client.predictions.list(second.previous).results[0].id == created[-1]
 
 
-def test_list_filters_by_creation_time(client: replicate.Client) -> None:
+def test_list_filters_by_creation_time(client: Client) -> None:
     old = client.models.predictions.create(FLUX, input=PROMPT)
     new = client.models.predictions.create(FLUX, input=PROMPT)
     after = client._request("GET", "/v1/predictions", params={"created_after": new.created_at}).json()
@@ -91,7 +91,7 @@ def test_list_filters_by_creation_time(client: replicate.Client) -> None:
     assert none["results"] == []
 
 
-def test_cancel_stops_a_job_and_leaves_a_finished_one_alone(client: replicate.Client, simulator: Simulator) -> None:
+def test_cancel_stops_a_job_and_leaves_a_finished_one_alone(client: Client, simulator: Simulator) -> None:
     simulator.script({"fault": "never-finish"})
     prediction = client.models.predictions.create(FLUX, input=PROMPT)
     prediction.cancel()
@@ -108,7 +108,7 @@ def test_cancel_stops_a_job_and_leaves_a_finished_one_alone(client: replicate.Cl
         pytest.param("running", "canceled", "0.025", id="a deadline after the start cancels and is charged"),
     ],
 )
-def test_cancel_after(client: replicate.Client, simulator: Simulator, stage: str, status: str, charged: str) -> None:
+def test_cancel_after(client: Client, simulator: Simulator, stage: str, status: str, charged: str) -> None:
     simulator.script({"fault": "never-finish", "stage": stage})
     made = client._request(
         "POST", f"/v1/models/{FLUX}/predictions", headers={"Cancel-After": "0.3s"}, json={"input": PROMPT}
@@ -118,14 +118,14 @@ def test_cancel_after(client: replicate.Client, simulator: Simulator, stage: str
     assert simulator.ledger()[0]["charged"] == charged
 
 
-def test_errors_have_the_vendors_shape(client: replicate.Client, simulator: Simulator) -> None:
+def test_errors_have_the_vendors_shape(client: Client, simulator: Simulator) -> None:
     with pytest.raises(ReplicateError) as missing:
         client.predictions.get("nobody")
     assert (missing.value.status, missing.value.detail) == (404, "The requested resource could not be found.")
     with pytest.raises(ReplicateError) as invalid:
         client.models.predictions.create(FLUX, input={})
     assert (invalid.value.status, invalid.value.title) == (422, "Input validation failed")
-    stranger = replicate.Client(api_token="r8_stranger", base_url=f"{simulator.url}/replicate")
+    stranger = Client(api_token="r8_stranger", base_url=f"{simulator.url}/replicate")
     with pytest.raises(ReplicateError) as unauthorized:
         stranger.models.predictions.create(FLUX, input=PROMPT)
     assert unauthorized.value.status == 401
@@ -133,16 +133,14 @@ def test_errors_have_the_vendors_shape(client: replicate.Client, simulator: Simu
     assert [entry["outcome"] for entry in simulator.ledger()] == ["rejected 422", "rejected 401"]
 
 
-def test_throttling_tells_the_wait_in_its_text(client: replicate.Client, simulator: Simulator) -> None:
+def test_throttling_tells_the_wait_in_its_text(client: Client, simulator: Simulator) -> None:
     simulator.script({"fault": "status", "status": 429, "retry_after": 7, "match": {"route": "submit"}})
     with pytest.raises(ReplicateError) as throttled:
         client.models.predictions.create(FLUX, input=PROMPT)
     assert throttled.value.detail == "Request was throttled. Your rate limit resets in ~7s."
 
 
-def test_webhooks_are_accepted_by_both_validators(
-    client: replicate.Client, simulator: Simulator, receiver: Receiver
-) -> None:
+def test_webhooks_are_accepted_by_both_validators(client: Client, simulator: Simulator, receiver: Receiver) -> None:
     events = ["start", "completed"]
     client.models.predictions.create(FLUX, input=PROMPT, webhook=receiver.url, webhook_events_filter=events)
     eventually(lambda: len(receiver.received) == 2)
@@ -157,9 +155,7 @@ def test_webhooks_are_accepted_by_both_validators(
     assert "a-token-nobody-may-see" not in simulator.http.get("/_sim/ledger").text
 
 
-def test_only_the_last_webhook_is_tried_again(
-    client: replicate.Client, simulator: Simulator, receiver: Receiver
-) -> None:
+def test_only_the_last_webhook_is_tried_again(client: Client, simulator: Simulator, receiver: Receiver) -> None:
     receiver.statuses[:] = [500, 503, 500]
     events = ["start", "completed"]
     client.models.predictions.create(FLUX, input=PROMPT, webhook=receiver.url, webhook_events_filter=events)
@@ -168,7 +164,7 @@ def test_only_the_last_webhook_is_tried_again(
     assert ids[0] != ids[1] == ids[2] == ids[3]
 
 
-def test_redirects_are_not_followed(client: replicate.Client, simulator: Simulator, receiver: Receiver) -> None:
+def test_redirects_are_not_followed(client: Client, simulator: Simulator, receiver: Receiver) -> None:
     receiver.statuses[:] = [307]
     client.models.predictions.create(FLUX, input=PROMPT, webhook=receiver.url, webhook_events_filter=["completed"])
     eventually(lambda: [d["status"] for d in simulator.ledger()[0]["deliveries"]] == [307])

@@ -61,7 +61,7 @@ def test_a_clip_comes_as_bytes(client: genai.Client, simulator: Simulator) -> No
     video = result.generated_videos[0].video
     assert video is not None
     assert video.mime_type == "video/mp4"
-    with av.open(io.BytesIO(video.video_bytes or b"")) as file:
+    with av.open(io.BytesIO(video.video_bytes or b""), "r") as file:
         stream = file.streams.video[0]
         assert stream.codec.name == "h264"
         assert stream.height > stream.width

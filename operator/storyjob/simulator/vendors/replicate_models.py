@@ -107,16 +107,15 @@ def _size(kind: StepKind, given: Mapping[str, Any]) -> tuple[int, int]:
             if not 16 <= value <= 2048:
                 raise ValueError(f"{name}: must be between 16 and 2048")
         return width, height
-    across, down = _ratio(given)
+    across, down = _ratio(given, "16:9" if kind is StepKind.VIDEO else "1:1")
     if kind is StepKind.VIDEO:
         scale = _CLIP_HEIGHT / min(across, down)
-        return _even(across * scale, 2), _even(down * scale, 2)
+        return _multiple(across * scale, 2), _multiple(down * scale, 2)
     scale = (_PIXELS / (across * down)) ** 0.5
-    return _even(across * scale, 32), _even(down * scale, 32)
+    return _multiple(across * scale, 32), _multiple(down * scale, 32)
 
 
-def _ratio(given: Mapping[str, Any]) -> tuple[int, int]:
-    default = "1:1" if "prompt" in given and "duration" not in given else "16:9"
+def _ratio(given: Mapping[str, Any], default: str) -> tuple[int, int]:
     text = str(given.get("aspect_ratio") or default)
     match = _RATIO.fullmatch(text)
     if match is None:
@@ -127,8 +126,8 @@ def _ratio(given: Mapping[str, Any]) -> tuple[int, int]:
     return across, down
 
 
-def _even(value: float, step: int) -> int:
-    return max(step, round(value / step) * step)
+def _multiple(value: float, step: int) -> int:
+    return max(step, int(value) // step * step)
 
 
 def _whole(given: Mapping[str, Any], name: str, default: int) -> int:
