@@ -77,6 +77,8 @@ class Installation:
         await asyncio.to_thread(self._world.kubectl, *arguments, stdin=stdin)
 
     def _environment(self, simulator: int, callbacks: int, internal: int, metrics: int) -> dict[str, str]:
+        temporary = self._world.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         s3 = self._world.s3.bucket.endpoint.removeprefix("http://")
         return {
             **self._world.environment(),
@@ -93,6 +95,8 @@ class Installation:
             "NO_PROXY": LOOPBACK,
             "no_proxy": LOOPBACK,
             "PYTHONUNBUFFERED": "1",
+            # Killed, they leave their temporary files; there they go with the world.
+            "TMPDIR": str(temporary),
         }
 
     def _process(self, name: str, arguments: tuple[str, ...], ready: Probe) -> Process:
