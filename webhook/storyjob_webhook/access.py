@@ -1,47 +1,12 @@
-"""Checks at start that the kinds exist and that the sidecar may do what it must, and says exactly what is missing."""
+"""Lists all that the sidecar does with its own service account; the chart's Role is written from it."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from storyjob.api.errors import StoryJobError
-from storyjob.api.resource import GROUP
-from storyjob.cluster.client import Cluster
-from storyjob.cluster.errors import ClusterError, NotFound, Unavailable
-from storyjob.cluster.resources import ACCESS_REVIEWS, PROVIDERS, SCENES, SECRETS, Resource
+from storyjob.cluster.access import Right
+from storyjob.cluster.resources import PROVIDERS, SCENES, SECRETS
 from storyjob_webhook.keys import SECRET_NAME
-from storyjob_webhook.probes import Readiness
-
-PATIENCE_SECONDS = 120.0  # Helm may still be installing; after this a crash loop says it louder than a log
-_PAUSES = (0.5, 1, 2, 5, 10)
-_NOTHING = f"{GROUP}/nothing-has-this-label"
-
-_log = logging.getLogger(__name__)
-
-
-class AccessError(StoryJobError):
-    """A kind is not installed, or RBAC does not allow what the sidecar must do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """One thing that the sidecar must be allowed to do; ``namespace`` None means in all of them."""
-
-    verb: str
-    resource: Resource
-    namespace: str | None
-    subresource: str = ""
-    name: str = ""
-
-    def __str__(self) -> str:
-        what = "/".join(part for part in (self.resource.plural, self.subresource) if part)
-        group = f".{self.resource.group}" if self.resource.group else ""
-        where = f"namespace {self.namespace}" if self.namespace else "all namespaces"
-        return f"{self.verb} {what}{group}{f' {self.name}' if self.name else ''} in {where}"
 
 
 def needed(own_namespace: str, namespaces: Sequence[str | None]) -> list[Right]:
@@ -51,56 +16,3 @@ def needed(own_namespace: str, namespaces: Sequence[str | None]) -> list[Right]:
         rights += [Right(verb, kind, namespace) for kind in (SCENES, PROVIDERS) for verb in ("list", "watch")]
         rights.append(Right("patch", SCENES, namespace, subresource="status"))
     return rights
-
-
-async def await_access(
-    cluster: Cluster, rights: Sequence[Right], readiness: Readiness, *, patience: float = PATIENCE_SECONDS
-) -> None:
-    """Return once everything is there. Raises ``AccessError`` after ``patience`` seconds; an outage is waited out."""
-    started, tries = time.monotonic(), 0
-    while problem := await _problem(cluster, rights):
-        text, permanent = problem
-        readiness.waits_for("access", text)
-        if permanent and time.monotonic() - started >= patience:
-            raise AccessError(text)
-        pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
-        _log.warning("%s; looking again in %.1f s", text, pause)
-        await asyncio.sleep(min(pause, patience))
-        tries += 1
-    readiness.has("access")
-
-
-async def _problem(cluster: Cluster, rights: Sequence[Right]) -> tuple[str, bool] | None:
-    try:
-        missing = [right for right in rights if not await _allowed(cluster, right)]
-        if missing:
-            listed = "; ".join(str(right) for right in missing)
-            return f"RBAC does not allow the sidecar's service account to {listed}. Apply the chart's roles", True
-        for right in rights:
-            if right.verb == "list":
-                await cluster.list(right.resource, right.namespace, selector=_NOTHING)
-    except NotFound as error:
-        return f"a kind is not installed ({error}). Apply the CRDs: kubectl apply --server-side -f crds/", True
-    except Unavailable as error:
-        return f"the API server does not answer: {error}", False
-    except ClusterError as error:
-        return f"the API server refuses the sidecar: {error}", True
-    return None
-
-
-async def _allowed(cluster: Cluster, right: Right) -> bool:
-    attributes = {
-        "verb": right.verb,
-        "group": right.resource.group,
-        "resource": right.resource.plural,
-        "subresource": right.subresource,
-        "name": right.name,
-        "namespace": right.namespace or "",
-    }
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": ACCESS_REVIEWS.kind,
-        "spec": {"resourceAttributes": attributes},
-    }
-    answer = await cluster.create(ACCESS_REVIEWS, None, review)
-    return bool(answer["status"].get("allowed"))

@@ -21,6 +21,13 @@ class Readiness:
         """Say that it is there now."""
         self._reasons.pop(what, None)
 
+    def tell_access(self, problem: str | None) -> None:
+        """Say what CRDs or rights are waited for, None once all are there."""
+        if problem is None:
+            self.has("access")
+        else:
+            self.waits_for("access", problem)
+
     @property
     def reasons(self) -> dict[str, str]:
         return dict(self._reasons)

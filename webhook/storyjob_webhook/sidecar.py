@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storyjob.api.settings import Settings
+from storyjob.cluster.access import await_access
 from storyjob.cluster.client import Cluster
 from storyjob.cluster.connection import Connection
 from storyjob.cluster.informer import Informer
 from storyjob.cluster.resources import PROVIDERS, SCENES
-from storyjob_webhook.access import await_access, needed
+from storyjob_webhook.access import needed
 from storyjob_webhook.accounts import AccountIndex
 from storyjob_webhook.app import build_internal, build_public
 from storyjob_webhook.callbacks import Callbacks
@@ -78,7 +79,8 @@ class Sidecar:
 
     async def follow(self) -> None:
         """Follow the cluster until cancelled. Raises ``AccessError``, or whatever ends a watch that must not end."""
-        await await_access(self._cluster, needed(self._settings.namespace, self._namespaces), self.readiness)
+        rights = needed(self._settings.namespace, self._namespaces)
+        await await_access(self._cluster, rights, "sidecar", self.readiness.tell_access)
         async with asyncio.TaskGroup() as group:
             for informer in self.informers:
                 group.create_task(informer.run())

@@ -102,9 +102,9 @@ class Ledger:
             try:
                 return await self._patch(key, [pending])
             except TestFailed:
+                scene = await self._read_again(key)
                 if isinstance(pending.guard, Exact):
                     raise
-                scene = await self._read_again(key)
                 if scene.step(pending.guard.kind).token_hash != pending.guard.token_hash:
                     raise
             except Unavailable as error:

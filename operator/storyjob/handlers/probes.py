@@ -14,12 +14,17 @@ class Probes:
 
     def __init__(self, settings: Settings) -> None:
         self.ready = False
+        self._waits_for: str | None = None
         self._settings = settings
         app = web.Application()
         app.router.add_get("/livez", self._live)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None)
+
+    def waits_for(self, problem: str | None) -> None:
+        """Say what the operator waits for before it can begin."""
+        self._waits_for = problem
 
     async def start(self) -> None:
         """Listen."""
@@ -34,7 +39,9 @@ class Probes:
         return web.Response(text="ok\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return web.Response(text="ok\n") if self.ready else web.Response(status=503, text="still reading the cluster\n")
+        if self.ready:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text=f"{self._waits_for or 'still reading the cluster'}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})

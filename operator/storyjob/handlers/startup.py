@@ -14,12 +14,13 @@ import kopf
 
 from storyjob.api.resource import KOPF_FINALIZER
 from storyjob.api.settings import Settings
-from storyjob.cluster import permissions
+from storyjob.cluster.access import await_access
 from storyjob.handlers.probes import Probes
 from storyjob.handlers.timers import register_timers
 from storyjob.handlers.watch import register_watches
 from storyjob.reconcile.assemble import assemble
 from storyjob.reconcile.operator import Operator
+from storyjob.reconcile.rights import needed
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ async def run(settings: Settings) -> None:
     world, probes = operator.world, Probes(settings)
     try:
         await probes.start()
-        await permissions.check(world.cluster, settings.watch_namespaces)
+        rights = needed(settings.namespace, settings.watch_namespaces or (None,))
+        await await_access(world.cluster, rights, "operator", probes.waits_for)
         await operator.bucket_works()
         await operator.resync()
         probes.ready = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import secrets
@@ -27,6 +28,8 @@ from storyjob.reconcile.world import World, now
 
 _log = logging.getLogger(__name__)
 
+NOT_NOW_SECONDS = 5.0  # until a step is tried again that failed before its intent
+
 
 async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: Offer) -> None:
     """Buy one admitted step. Everything that can fail without money fails before the intent."""
@@ -35,6 +38,8 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
         request = await build_request(world, scene, offer.step.kind)
     except (CredentialsError, StorageError) as error:
         _log.warning("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error)
+        await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning")
+        await asyncio.sleep(NOT_NOW_SECONDS)
         return
     token = secrets.token_hex(16)
     try:

@@ -22,6 +22,7 @@ class Pool(StrEnum):
     FILM = "film"
 
 
+FAILED_PAUSE = 2.0  # seconds until what follows a task that raised
 SIZES = {Pool.PURCHASE: 1024, Pool.ASK: 32, Pool.LOOK_UP: 16, Pool.FILM: 32}
 
 
@@ -66,7 +67,10 @@ class Tasks:
         self._paid.discard(name)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("task %s failed: %s", name, error, exc_info=error, extra={"action": "task"})
-        then()
+            # What failed at once would fail at once again: never spin.
+            asyncio.get_running_loop().call_later(FAILED_PAUSE, then)
+        else:
+            then()
 
     async def finish(self, grace: float) -> None:
         """Let purchases under way end within ``grace`` seconds; everything else is stopped at once."""

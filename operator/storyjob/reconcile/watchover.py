@@ -13,7 +13,9 @@ from storyjob.api.outcome import Accepted, Failure, FailureKind, JobPhase, Obser
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.cluster.cache import Key
+from storyjob.media.keep import Made, Slot
 from storyjob.media.record import read_record
+from storyjob.media.recover import recover as find_stored
 from storyjob.planning import step as turns
 from storyjob.planning.live import Recover
 from storyjob.planning.retry import verdict
@@ -36,12 +38,12 @@ async def adopt(world: World, attempt: AttemptRef, job_id: str) -> None:
 async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
     """Ask the provider about the job and act on the answer."""
     adapter = _adapter(world, provider)
+    memory = world.desk.memory(attempt.step, attempt.token_hash)
+    # A callback that comes while we ask is newer than the answer, so the time is that of the question.
+    world.desk.remember(attempt.step, attempt.token_hash, replace(memory, asked_at=now()))
     if adapter is None or step.job_id is None:
         return
-    asked_at = now()
     observation = await adapter.observe(job_of(attempt, step))
-    memory = world.desk.memory(attempt.step, attempt.token_hash)
-    world.desk.remember(attempt.step, attempt.token_hash, replace(memory, asked_at=asked_at))
     await observed(world, attempt, step, observation)
 
 
@@ -59,12 +61,25 @@ async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Ke
 
 async def recover(world: World, attempt: AttemptRef, step: StepStatus, action: Recover) -> None:
     """Look whether an orphan's bytes were stored before its holder died; else say that its outcome is unknown."""
-    record = await read_record(world.store, world.layout(attempt.scene.namespace).record(step.input_hash or ""))
-    if record is not None and record.token_hash == attempt.token_hash:
-        output = step_output(world, record)
-        await remember(world, attempt, lambda fresh: turns.store(fresh, output, record.cost, now(), record.job_id))
-        return
-    await remember(world, attempt, lambda fresh: turns.lose(fresh, action.reason, action.message))
+    if not await _found_in_bucket(world, attempt, step):
+        await remember(world, attempt, lambda fresh: turns.lose(fresh, action.reason, action.message))
+
+
+async def _found_in_bucket(world: World, attempt: AttemptRef, step: StepStatus) -> bool:
+    """Whether this very attempt's bytes were stored; if so, the step has succeeded."""
+    if step.input_hash is None:
+        return False
+    layout = world.layout(attempt.scene.namespace)
+    record = await read_record(world.store, layout.record(step.input_hash))
+    if record is None or record.token_hash != attempt.token_hash:
+        slot = Slot(layout, step.input_hash, attempt.token_hash)
+        made = Made(step.provider or "", step.model or "", now(), step.job_id)
+        record = await find_stored(world.store, slot, made, kind=attempt.kind, directory=world.work_dir)
+    if record is None:
+        return False
+    output, cost, job_id = step_output(world, record), record.cost, record.job_id
+    await remember(world, attempt, lambda fresh: turns.store(fresh, output, cost, now(), job_id))
+    return True
 
 
 async def observed(world: World, attempt: AttemptRef, step: StepStatus, observation: Observation) -> None:
@@ -74,13 +89,13 @@ async def observed(world: World, attempt: AttemptRef, step: StepStatus, observat
             try:
                 await keep_result(world, attempt, step, observation.result, step.job_id)
             except OutputExpired as error:
-                message = f"The provider made it, but its link is dead: {error}"
-                await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTPUT_LOST, message))
+                lost = Recover(Reason.OUTPUT_LOST, f"The provider made it, but its link is dead: {error}")
+                await recover(world, attempt, step, lost)
         case JobPhase.GONE if _young(step):
             _log.info("%s %s: the provider does not know its job yet", attempt.scene, attempt.kind)
         case JobPhase.GONE:
             message = observation.message or "The provider no longer knows the job or its output."
-            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTPUT_LOST, message))
+            await recover(world, attempt, step, Recover(Reason.OUTPUT_LOST, message))
         case JobPhase.SUCCEEDED | JobPhase.FAILED | JobPhase.CANCELED:
             await _ended_badly(world, attempt, observation)
         case JobPhase.UNREACHABLE:

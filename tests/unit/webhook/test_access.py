@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from storyjob.cluster.access import AccessError, await_access
 from storyjob.cluster.errors import NotFound, Unavailable
-from storyjob_webhook.access import AccessError, await_access, needed
+from storyjob_webhook.access import needed
 from storyjob_webhook.probes import Readiness
 from support.fake_cluster import FakeCluster
 
@@ -28,14 +29,14 @@ async def test_missing_rights_are_named() -> None:
     cluster = FakeCluster()
     cluster.denied = {"mediaproviders"}
     with pytest.raises(AccessError, match=r"list mediaproviders.storyjob.dev in all namespaces"):
-        await await_access(cluster, needed("s", [None]), Readiness(), patience=0)
+        await await_access(cluster, needed("s", [None]), "sidecar", Readiness().tell_access, patience=0)
 
 
 async def test_missing_kinds_are_named_with_the_remedy() -> None:
     cluster = FakeCluster()
     cluster.fails["list"] = NotFound("GET /apis/storyjob.dev/v1alpha1/scenes: 404 page not found")
     with pytest.raises(AccessError, match=r"scenes: 404 .*kubectl apply --server-side -f crds/"):
-        await await_access(cluster, needed("s", [None]), Readiness(), patience=0)
+        await await_access(cluster, needed("s", [None]), "sidecar", Readiness().tell_access, patience=0)
 
 
 async def test_an_outage_is_waited_out_and_shown(monkeypatch: Any) -> None:
@@ -48,7 +49,7 @@ async def test_an_outage_is_waited_out_and_shown(monkeypatch: Any) -> None:
             cluster.fails.clear()
 
     monkeypatch.setattr(asyncio, "sleep", pause)
-    await await_access(cluster, needed("s", [None]), readiness, patience=0)
+    await await_access(cluster, needed("s", [None]), "sidecar", readiness.tell_access, patience=0)
     assert seen == ["the API server does not answer: connection refused"] * 3
     assert readiness.reasons == {}
 

@@ -1,0 +1,26 @@
+"""Lists all that the operator does with its own service account; the chart's ClusterRole is written from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from storyjob.cluster.access import Right
+from storyjob.cluster.resources import EVENTS, PROVIDERS, SCENES, SECRETS, STORYJOBS
+from storyjob.reconcile.signing import KEYS_SECRET
+
+
+def needed(own_namespace: str, namespaces: Sequence[str | None]) -> list[Right]:
+    """Return all rights, for the given namespaces or, with None among them, for all."""
+    rights = [
+        Right("create", SECRETS, own_namespace),
+        Right("patch", SECRETS, own_namespace, name=KEYS_SECRET),
+    ]
+    for namespace in namespaces:
+        for kind in (STORYJOBS, SCENES, PROVIDERS):
+            rights += [Right(verb, kind, namespace) for verb in ("list", "watch", "patch")]
+            rights.append(Right("patch", kind, namespace, subresource="status"))
+        rights += [Right(verb, SCENES, namespace) for verb in ("get", "create", "delete")]
+        rights.append(Right("delete", STORYJOBS, namespace))
+        rights.append(Right("get", SECRETS, namespace))
+        rights.append(Right("create", EVENTS, namespace))
+    return rights
