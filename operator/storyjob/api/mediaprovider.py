@@ -14,7 +14,6 @@ from storyjob.api.resource import ApiModel, ObjectMeta
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 DNS_LABEL = Rule(
-    # An estimate of the name's cost takes 253 characters at most, so the pattern is affordable at the root.
     "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && self.metadata.name.size() <= 63",
     "metadata.name must be at most 63 characters of a-z, 0-9 and '-', with neither end a '-': rename the object",
 )

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from storyjob.api.conditions import CONDITIONS, Condition
-from storyjob.api.extensions import Rule, instead_of_pattern, list_map, list_set, rules
+from storyjob.api.extensions import instead_of_pattern, list_map, list_set, rules
 from storyjob.api.mediaprovider import DNS_LABEL
 from storyjob.api.resource import ApiModel, ObjectMeta
+from storyjob.api.storyrules import OF_RESOLUTION, OF_RETRY, OF_SCENE, OF_STORY, RESOLUTION
 from storyjob.api.wishes import (
-    PROMPT_LIMIT,
     AudioDefaults,
     AudioRequest,
     ImageDefaults,
@@ -30,29 +30,7 @@ StoryPhase = Literal["Pending", "Processing", "Finalizing", "Completed", "Failed
 class StoryScene(ApiModel):
     """One scene: something to see (an image, a video or a source) and perhaps something to hear."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            Rule(
-                "has(self.image) || has(self.video) || has(self.source)",
-                "a scene needs something to see: set image, video or source",
-            ),
-            Rule(
-                "!has(self.source) || !(has(self.image) || has(self.video))",
-                "source is shown instead of anything generated: remove image and video, or remove source",
-                field=".source",
-            ),
-            Rule(
-                "!has(self.video) || !has(self.video.from) || has(self.image)",
-                "video.from is image, but the scene has no image to start from: set image, or remove video.from",
-                field=".video.from",
-            ),
-            Rule(
-                "!has(self.dependsOn) || !self.dependsOn.exists(other, other == self.name)",
-                "dependsOn names the scene itself, so it could never begin: remove its own name",
-                field=".dependsOn",
-            ),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*OF_SCENE))
 
     name: SceneName
     depends_on: Annotated[
@@ -120,26 +98,12 @@ class Batch(ApiModel):
 class Retry(ApiModel):
     """What happens to a generation that failed. Waiting for a busy or absent provider is never counted."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            Rule(
-                "self.backoffSeconds <= self.maxBackoffSeconds",
-                "spec.retry.backoffSeconds must not be above spec.retry.maxBackoffSeconds (300 unless set): "
-                "raise maxBackoffSeconds",
-                field=".backoffSeconds",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(OF_RETRY))
 
     limit: Annotated[int, Field(ge=0, le=10, description="How often a failed generation is tried again.")] = 3
     backoff_seconds: Annotated[int, Field(ge=1, le=3600, description="Pause before the first retry.")] = 5
     factor: Annotated[float, Field(ge=1, le=10, description="By how much each pause is longer than the last.")] = 2
     max_backoff_seconds: Annotated[int, Field(ge=1, le=86_400, description="The longest pause.")] = 300
-
-
-# An even number from 16, the least that the encoder takes, to 7680 (8K).
-_SIDE = "(1[68]|[2-9][02468]|[1-9][0-9][02468]|[1-6][0-9]{2}[02468]|7[0-5][0-9][02468]|76[0-7][02468]|7680)"
-_RESOLUTION = f"^{_SIDE}x{_SIDE}$"
 
 
 class Film(ApiModel):
@@ -149,14 +113,9 @@ class Film(ApiModel):
         str,
         Field(
             max_length=9,
-            pattern=_RESOLUTION,
+            pattern=RESOLUTION,
             description="Width x height in pixels, both even. Pictures are fitted into it, never stretched.",
-            json_schema_extra=instead_of_pattern(
-                Rule(
-                    f"self.matches('{_RESOLUTION}')",
-                    "resolution must be width x height in pixels, both even and from 16 to 7680, such as 1280x720",
-                )
-            ),
+            json_schema_extra=instead_of_pattern(OF_RESOLUTION),
         ),
     ] = "1280x720"
     fps: Annotated[int, Field(ge=1, le=60, description="Frames per second.")] = 30
@@ -165,17 +124,7 @@ class Film(ApiModel):
 class StoryJobSpec(ApiModel):
     """A story: a list of scenes, and how they are to be made."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            Rule(
-                # A Scene holds the two together, and its prompt is bounded as the story's is.
-                "!has(self.defaults) || !has(self.defaults.style) || self.scenes.all(scene, !has(scene.image) || "
-                f"scene.image.prompt.size() + self.defaults.style.size() + 2 <= {PROMPT_LIMIT})",
-                f"an image prompt and spec.defaults.style may have {PROMPT_LIMIT} characters together, with the comma "
-                "and space between: shorten one of them",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(OF_STORY))
 
     title: Annotated[str | None, Field(max_length=200, description="The film's title; else the object's name.")] = None
     suspend: Annotated[
