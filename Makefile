@@ -11,7 +11,7 @@ SPEED ?= 1
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down run test unit contract integration bench crds lint fmt verify clean
+.PHONY: help setup binaries demo down run test unit contract integration bench crds lint fmt verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,12 +43,13 @@ unit: setup ## Run the unit tests
 contract: setup ## Run the adapters against the simulator, and the simulator against the vendors' SDKs
 	$(RUN) pytest tests/contract
 
-integration: setup ## Run the tests against a real API server and S3
+binaries: setup ## Get or build the Kubernetes binaries, once
 	$(RUN) storyjob local binaries
+
+integration: binaries ## Run the tests against a real API server and S3
 	$(RUN) pytest tests/integration
 
-bench: setup ## Measure (tests/benchmarks)
-	$(RUN) storyjob local binaries
+bench: binaries ## Measure (tests/benchmarks)
 	$(RUN) pytest -m bench tests/benchmarks
 
 lint: setup ## Check style, types and layers
@@ -64,7 +65,7 @@ fmt: setup ## Format the code and mend what can be mended
 crds: setup ## Write the CustomResourceDefinitions anew from the models
 	$(RUN) storyjob crds --output crds
 
-verify: lint test ## Everything that a change must pass
+verify: lint ## Style, types, layers, and generated files are current
 	$(RUN) storyjob crds --check
 
 clean: ## Remove the virtual environment and caches of this checkout
