@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -58,6 +59,8 @@ class World:
         self.courier = Courier(self.clock, settings.webhook_secret)
         self._studio = studio
         self._jobs: dict[tuple[str, str], Job] = {}
+        self.open_jobs: Counter[str] = Counter()
+        """How many jobs of each vendor have not ended."""
 
     def submit(self, order: Order, entry: Entry) -> Job:
         """Take a job: from here on it runs, and is charged, whatever becomes of the answer."""
@@ -66,6 +69,7 @@ class World:
         deadline = None if order.deadline_seconds is None else now + order.deadline_seconds
         job = Job(order.job_id, order.wish, now, order.base_url, order.request, faults, deadline, order.listener)
         self._jobs[(order.wish.vendor, job.id)] = job
+        self.open_jobs[order.wish.vendor] += 1
         entry.job = job
         job.work = asyncio.create_task(self._run(job))
         job.work.add_done_callback(partial(self._report_crash, job))
@@ -163,6 +167,7 @@ class World:
         self._finish(job, state, charged)
 
     def _finish(self, job: Job, state: JobState, charged: Decimal, error: str | None = None) -> None:
+        self.open_jobs[job.wish.vendor] -= 1
         job.state = state
         job.charged = charged
         job.error = error

@@ -68,7 +68,7 @@ class ElevenLabs:
             wish = read_wish(request, body)
             if isinstance(wish, web.Response):
                 return wish
-            busy = sum(not job.state.final for job in self._world.jobs(self.name))
+            busy = self._world.open_jobs[self.name]
             limit = self._world.settings.speech_concurrency
             if busy >= limit:
                 return error(429, "too_many_concurrent_requests", _BUSY.format(limit=limit))
