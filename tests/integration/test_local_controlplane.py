@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,11 @@ def config_map(name: str, owner_uid: str | None = None) -> str:
     return CONFIG_MAP % {"name": name, "owners": json.dumps(owners)}
 
 
-def eventually(question: object, timeout: float = 30.0) -> bool:
+def eventually(question: Callable[[], bool], timeout: float = 30.0) -> bool:
     """Ask until the answer is yes; False when it never was."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        if callable(question) and question():
+        if question():
             return True
         time.sleep(0.1)
     return False
