@@ -63,10 +63,10 @@ fmt: setup ## Format the code and mend what can be mended
 	$(RUN) ruff check --fix .
 
 crds: setup ## Write the CustomResourceDefinitions anew from the models
-	$(RUN) storyjob crds --output crds
+	$(RUN) storyjob crds --output crds --docs docs/spec
 
 verify: lint ## Style, types, layers, and generated files are current
-	$(RUN) storyjob crds --check
+	$(RUN) storyjob crds --check --docs docs/spec
 
 clean: ## Remove the virtual environment and caches of this checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

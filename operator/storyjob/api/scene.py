@@ -18,6 +18,9 @@ Hash = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=1024)]
 
 
+JOB_ID_LIMIT = 512  # characters
+
+
 class StoryRef(ApiModel):
     """The story that a scene belongs to."""
 
@@ -90,7 +93,9 @@ class CallbackRecord(ApiModel):
     """A webhook that came. The sidecar writes it and nothing else; a hint, never a result."""
 
     token_hash: Annotated[Hash, Field(description="SHA-256 of the token in the callback's URL.")]
-    job_id: Annotated[str | None, Field(max_length=512, description="The provider's job, as the callback said.")] = None
+    job_id: Annotated[
+        str | None, Field(max_length=JOB_ID_LIMIT, description="The provider's job, as the callback said.")
+    ] = None
     at: Annotated[datetime, Field(description="When it came.")]
     ended: Annotated[bool, Field(description="Whether it said that the job has ended.")] = True
 
@@ -109,7 +114,7 @@ class StepStatus(ApiModel):
     input_hash: Annotated[Hash | None, Field(description="SHA-256 of what was asked for, pinned at intent.")] = None
     provider: Annotated[str | None, Field(max_length=63, description="MediaProvider that was asked.")] = None
     model: Annotated[str | None, Field(max_length=200, description="Model that was asked.")] = None
-    job_id: Annotated[str | None, Field(max_length=512, description="The provider's name of the job.")] = None
+    job_id: Annotated[str | None, Field(max_length=JOB_ID_LIMIT, description="The provider's name of the job.")] = None
     handles: Annotated[
         dict[str, Annotated[str, Field(max_length=1024)]] | None,
         Field(max_length=8, description="What else is needed to find the job at the provider."),

@@ -7,12 +7,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from storyjob.api.conditions import MESSAGE_LIMIT
 from storyjob.api.reasons import Reason
 from storyjob.api.resource import API_VERSION, JOBS_FINALIZER, SCENE_LABEL, STORY_LABEL
 from storyjob.api.scene import Scene, SceneSpec
 from storyjob.api.storyjob import StoryJob
 from storyjob.cluster.cache import key_of
-from storyjob.cluster.errors import Conflict, NotFound
+from storyjob.cluster.errors import Conflict, Invalid, NotFound
 from storyjob.cluster.objects import replace_spec
 from storyjob.cluster.resources import SCENES
 from storyjob.planning.children import child_name
@@ -37,12 +38,17 @@ async def align_children(
         scene = scenes.get(spec.name)
         if scene is not None and (scene.metadata.terminating or scene.spec == spec):
             return None
-        async with slots:
-            if scene is None:
-                return await _create(world, story, spec)
-            written = await replace_spec(world.cluster, SCENES, scene.metadata, spec.wire())
-            world.caches.scenes.put(Scene.model_validate(written))
-            return None
+        try:
+            async with slots:
+                if scene is None:
+                    return await _create(world, story, spec)
+                written = await replace_spec(world.cluster, SCENES, scene.metadata, spec.wire())
+        except Invalid as error:
+            # Defaults and the scene's own wish are each within bounds, but not both together.
+            text = f"spec.scenes[{spec.name}] with spec.defaults merged in is refused: {error}"
+            return Problem(Reason.INVALID_SPEC, text[:MESSAGE_LIMIT], spec.name)
+        world.caches.scenes.put(Scene.model_validate(written))
+        return None
 
     found = await asyncio.gather(*(align(spec) for spec in specs))
     wanted = {spec.name for spec in specs}

@@ -12,7 +12,7 @@ from storyjob.api.errors import CredentialsError, StorageError
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.outcome import Accepted, Done, Failure, FailureKind, Rejected, Submission, Unknown
 from storyjob.api.reasons import Reason
-from storyjob.api.scene import Scene, StepStatus
+from storyjob.api.scene import JOB_ID_LIMIT, Scene, StepStatus
 from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
@@ -99,6 +99,9 @@ async def _settle(
     world: World, attempt: AttemptRef, step: StepStatus, provider: MediaProvider, outcome: Submission
 ) -> None:
     match outcome:
+        case Accepted(job_id) if len(job_id) > JOB_ID_LIMIT:
+            message = f"The provider named its job with {len(job_id)} characters; at most {JOB_ID_LIMIT} can be kept."
+            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message))
         case Accepted():
             await remember(world, attempt, lambda fresh: turns.accept(fresh, outcome, now()))
         case Done(result, job_id):
