@@ -43,4 +43,5 @@ def admit(offers: Iterable[Offer], room: Room, now: datetime) -> Admission:
     by_rate = free if rate is None else max(0, rate - len(recent))
     admitted = heapq.nsmallest(min(free, by_rate), offers, key=lambda offer: offer.order)
     limited = rate is not None and by_rate - len(admitted) <= 0 < free
-    return Admission(admitted, recent[0] + MINUTE if limited and recent else None)
+    first = recent[0] if recent else now
+    return Admission(admitted, first + MINUTE if limited else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,7 +12,6 @@ from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.storyjob import StoryJob
 from storyjob.api.wishes import VideoRequest
 from storyjob.planning.hashing import input_hash, sha256
-from storyjob.planning.view import ProviderView
 
 
 class Standing(StrEnum):
@@ -35,23 +35,35 @@ class Desire:
     input_hash: str | None
     allowance: str | None
 
+    @property
+    def lost(self) -> bool:
+        """Whether nobody knows how its attempt ended, which may stay so for days."""
+        return self.step.phase is StepPhase.OUTCOME_UNKNOWN
 
-def desire(story: StoryJob, spec: SceneSpec, scene: Scene, kind: StepKind, provider: ProviderView) -> Desire:
-    """Measure one step against the wish of now."""
+
+def desire(
+    story: StoryJob, spec: SceneSpec, scene: Scene, kind: StepKind, types: Sequence[str], still: Desire | None = None
+) -> Desire:
+    """Measure one step against the wish of now.
+
+    ``types`` holds the provider's type, or all that it may have had where the provider is gone: what one of them
+    made stays made. ``still`` is how the scene's picture stands.
+    """
     step = scene.step(kind)
-    wanted = _input_hash(spec, scene, kind, provider)
+    candidates = [_input_hash(spec, kind, type_, still) for type_ in types]
+    wanted = step.input_hash if step.input_hash in candidates else candidates[0]
     allowance = _allowance(story, scene, wanted) if wanted else None
     return Desire(kind, step, _standing(step, wanted, allowance), wanted, allowance)
 
 
-def _input_hash(spec: SceneSpec, scene: Scene, kind: StepKind, provider: ProviderView) -> str | None:
+def _input_hash(spec: SceneSpec, kind: StepKind, provider_type: str, still: Desire | None) -> str | None:
     wish = spec.wish(kind)
     if not (isinstance(wish, VideoRequest) and wish.from_ == "image"):
-        return input_hash(spec, kind, provider.spec.type, None)
-    still = scene.step(StepKind.IMAGE)
-    if still.phase is not StepPhase.SUCCEEDED or still.output is None:
+        return input_hash(spec, kind, provider_type, None)
+    # A picture that an edit made stale must not be moved: the clip would be bought a second time for the new one.
+    if still is None or still.standing is not Standing.DONE or still.step.output is None:
         return None
-    return input_hash(spec, kind, provider.spec.type, still.output.sha256)
+    return input_hash(spec, kind, provider_type, still.step.output.sha256)
 
 
 def _allowance(story: StoryJob, scene: Scene, wanted: str) -> str:

@@ -10,7 +10,9 @@ from storyjob.api.reasons import Reason
 from storyjob.api.storyjob import StoryJob, StoryPhase
 from storyjob.planning.desire import Standing
 from storyjob.planning.plan import SceneView, StoryPlan
+from storyjob.planning.scenestatus import has_source
 from storyjob.planning.validate import Problem
+from storyjob.planning.view import StepId
 
 SHOWN = 3  # problems named in a message; the rest is counted
 
@@ -48,10 +50,8 @@ def judge(story: StoryJob, plan: StoryPlan, graph: Sequence[Problem], film: Film
     """Return how the story stands."""
     if graph:
         return Verdict("Failed", graph[0].reason, _named([problem.message for problem in graph]))
-    moving = any(
-        d.standing is Standing.UNDER_WAY and not view.lost for view in plan.views for d in view.desires.values()
-    )
-    if still.suspended:
+    moving = any(view.moving for view in plan.views)
+    if still.suspended and not film.done:
         running = " Jobs under way are still collected." if moving else ""
         return Verdict("Suspended", Reason.SUSPENDED, f"spec.suspend is true: nothing new is bought.{running}")
     if all(view.complete for view in plan.views):
@@ -60,22 +60,29 @@ def judge(story: StoryJob, plan: StoryPlan, graph: Sequence[Problem], film: Film
     lenient = story.spec.on_scene_failure != "Fail"
     if lenient and all(view.complete or view.failed for view in plan.views):
         return _with_gaps(plan, failed, film, story.spec.on_scene_failure)
-    if not moving and still.deadline_over:
-        return Verdict("Failed", Reason.DEADLINE_EXCEEDED, "activeDeadlineSeconds is over: nothing more is bought.")
     if failed and not moving and not _can_go_on(plan):
         return _failed(failed)
+    if not moving and still.deadline_over:
+        return Verdict("Failed", Reason.DEADLINE_EXCEEDED, "activeDeadlineSeconds is over: nothing more is bought.")
     return _processing(plan, still)
 
 
 def _can_go_on(plan: StoryPlan) -> bool:
-    """Whether anything may still happen without a person: an offer, a search, or a wait that time or others end."""
-    return bool(
-        plan.offers
-        or plan.searches
-        or any(view.scene is None for view in plan.views)
-        or any(view.lost for view in plan.views)
-        or any(reason is not Reason.DEPENDENCY for reason in plan.waiting.values())
-    )
+    """Whether anything may still happen without a person."""
+    return any(_may_move(view, plan) for view in plan.views)
+
+
+def _may_move(view: SceneView, plan: StoryPlan) -> bool:
+    if view.scene is None or any(wish.lost for wish in view.desires.values()):
+        return True
+    if view.problems:
+        return False
+    if not has_source(view.spec, view.scene.status):
+        return True
+    # Whatever is wanted and has no reason to wait is offered, looked for, or just being bought.
+    uid = view.scene.metadata.uid
+    wanted = [StepId(uid, kind) for kind, wish in view.desires.items() if wish.standing is Standing.WANTED]
+    return any(plan.waiting.get(step) is not Reason.DEPENDENCY for step in wanted)
 
 
 def _finalizing(film: FilmState, degraded: str | None) -> Verdict:

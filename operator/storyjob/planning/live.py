@@ -76,6 +76,9 @@ def next_for(
     match step.phase:
         case StepPhase.SUBMITTING:
             return _orphan(step, capabilities, orphan_seconds, now)
+        case StepPhase.OUTCOME_UNKNOWN if step.job_id is not None and fresh_callback(step, memory.asked_at):
+            # A late callback about a job that was given up: the provider may have its result after all.
+            return Ask()
         case StepPhase.STORING if step.job_id is None or Mode.POLL not in capabilities.modes:
             return Recover(Reason.OUTPUT_LOST, "The result was made but could not be stored before the operator ended.")
         case StepPhase.RUNNING | StepPhase.STORING:
@@ -85,8 +88,11 @@ def next_for(
 
 
 def _announced(step: StepStatus) -> str | None:
+    """Return the job's id where only a callback tells it. A job that is on record was lost knowing its id."""
     callback = step.callback
-    return callback.job_id if callback is not None and callback.token_hash == step.token_hash else None
+    if step.job_id is not None or callback is None or callback.token_hash != step.token_hash:
+        return None
+    return callback.job_id
 
 
 def _orphan(step: StepStatus, capabilities: Capabilities, orphan_seconds: float, now: datetime) -> LiveAction:

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import Scene, SceneSpec
-from storyjob.api.step import StepKind, StepPhase
+from storyjob.api.step import StepKind
 from storyjob.planning.desire import Desire, Standing
+from storyjob.planning.scenestatus import has_source
 from storyjob.planning.validate import Problem
 from storyjob.planning.view import StepId
 
@@ -51,7 +52,7 @@ class SceneView:
     @property
     def complete(self) -> bool:
         """Whether everything that the scene asks for is in the bucket."""
-        if self.scene is None or self.problems or (self.spec.source and self.scene.status.source is None):
+        if self.scene is None or self.problems or not has_source(self.spec, self.scene.status):
             return False
         return all(d.standing is Standing.DONE for d in self.desires.values())
 
@@ -64,9 +65,9 @@ class SceneView:
         return Standing.FAILED in standings and not standings & {Standing.UNDER_WAY, Standing.WANTED}
 
     @property
-    def lost(self) -> bool:
-        """Whether the scene waits for nothing but an outcome that nobody knows."""
-        return any(d.step.phase is StepPhase.OUTCOME_UNKNOWN for d in self.desires.values())
+    def moving(self) -> bool:
+        """Whether something is under way whose end will be seen."""
+        return any(d.standing is Standing.UNDER_WAY and not d.lost for d in self.desires.values())
 
 
 @dataclass(slots=True)

@@ -16,10 +16,11 @@ def next_poll(polling: Polling, since: datetime, token_hash: str, after: datetim
     The times follow from the job alone: a restart neither forgets nor bunches them.
     """
     stretch = 1 + SPREAD * int(token_hash[:4], 16) / 0xFFFF
-    pause, longest = float(polling.initial_seconds), float(max(polling.initial_seconds, polling.max_seconds))
+    pause = float(polling.initial_seconds)
+    longest = max(pause, polling.max_seconds) if polling.factor > 1 else pause
     due = since + timedelta(seconds=pause * stretch)
     while due <= after and pause < longest:
-        pause = min(pause * polling.factor, longest) if polling.factor > 1 else longest
+        pause = min(pause * polling.factor, longest)
         due += timedelta(seconds=pause * stretch)
     if due <= after:
         step = timedelta(seconds=longest * stretch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from storyjob.api.step import StepKind
 from storyjob.api.storyjob import SceneCounts, StepCounts, StepTotals
@@ -47,7 +48,8 @@ def percent(totals: StepTotals, *, film_done: bool) -> int:
     """Return 100 times the mean, over the kinds of steps that the story has, of done/total; 99 until the film."""
     if film_done:
         return 100
-    parts = [count.succeeded / count.total for count in (totals.image, totals.audio, totals.video) if count]
+    # Fractions, since 100 * 0.29 is below 29.
+    parts = [Fraction(count.succeeded, count.total) for count in (totals.image, totals.audio, totals.video) if count]
     # A story of only its own sources has nothing to generate: only the film is missing.
-    mean = sum(parts) / len(parts) if parts else 1.0
+    mean = sum(parts) / len(parts) if parts else Fraction(1)
     return min(UNTIL_FILM, int(100 * mean))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from storyjob.api.conditions import Claim, ConditionType, merge
 from storyjob.api.reasons import Reason
-from storyjob.api.scene import Scene, SceneStatus, StepStatus
+from storyjob.api.scene import Scene, SceneSpec, SceneStatus, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 
 Phase = Literal["Pending", "Processing", "Completed", "Failed"]
@@ -16,7 +16,7 @@ Phase = Literal["Pending", "Processing", "Completed", "Failed"]
 def rolled_up(scene: Scene, status: SceneStatus, now: datetime) -> SceneStatus:
     """Return the status with phase and conditions that follow from its steps."""
     steps = {kind: status.steps.get(kind) or StepStatus() for kind in scene.spec.kinds()}
-    phase = _phase(steps, status, needs_source=scene.spec.source is not None)
+    phase = _phase(steps, sourced=has_source(scene.spec, status))
     claims = _claims(phase, steps)
     generation = scene.metadata.generation
     return status.model_copy(
@@ -28,13 +28,18 @@ def rolled_up(scene: Scene, status: SceneStatus, now: datetime) -> SceneStatus:
     )
 
 
-def _phase(steps: dict[StepKind, StepStatus], status: SceneStatus, *, needs_source: bool) -> Phase:
+def has_source(spec: SceneSpec, status: SceneStatus) -> bool:
+    """Return whether the file that the scene shows, if it shows one, was found; one found before an edit is none."""
+    return spec.source is None or (status.source is not None and status.source.uri == spec.source.uri)
+
+
+def _phase(steps: dict[StepKind, StepStatus], *, sourced: bool) -> Phase:
     phases = {step.phase for step in steps.values()}
     if any(step.live for step in steps.values()):
         return "Processing"
     if StepPhase.FAILED in phases:
         return "Failed"
-    if phases <= {StepPhase.SUCCEEDED} and (status.source is not None or not needs_source):
+    if phases <= {StepPhase.SUCCEEDED} and sourced:
         return "Completed"
     return "Processing" if any(step.attempt or step.reused for step in steps.values()) else "Pending"
 

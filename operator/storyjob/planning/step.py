@@ -55,7 +55,8 @@ TRANSITIONS: Mapping[Event, tuple[frozenset[P], frozenset[P]]] = {
     Event.HOLD: (frozenset({P.SUBMITTING, P.RUNNING, P.OUTCOME_UNKNOWN}), frozenset({P.STORING})),
     Event.STORE: (frozenset(_PAID), frozenset({P.SUCCEEDED})),
     Event.FAIL: (frozenset({P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN}), frozenset({P.WAITING, P.FAILED})),
-    Event.LOSE: (frozenset({P.SUBMITTING, P.RUNNING, P.STORING}), frozenset({P.OUTCOME_UNKNOWN})),
+    # From OutcomeUnknown to itself: asked once more, the provider knew no better.
+    Event.LOSE: (frozenset(_PAID), frozenset({P.OUTCOME_UNKNOWN})),
 }
 
 

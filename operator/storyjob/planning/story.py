@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from storyjob.api.mediaprovider import ProviderType
 from storyjob.api.reasons import Reason
-from storyjob.api.scene import SceneSpec
+from storyjob.api.scene import Scene, SceneSpec
 from storyjob.api.step import StepKind
 from storyjob.api.wishes import AudioRequest
 from storyjob.planning.cost import estimate
@@ -30,15 +31,29 @@ def plan_story(view: StoryView) -> StoryPlan:
 
 def _scene_view(view: StoryView, spec: SceneSpec) -> SceneView:
     scene = view.scenes.get(spec.name)
-    problems = scene_problems(spec, view.providers)
+    desires = _desires(view, spec, scene) if scene is not None else {}
+    made = [kind for kind, wish in desires.items() if wish.standing is Standing.DONE]
+    problems = scene_problems(spec, view.providers, made)
     if scene is not None and (error := view.source_errors.get(scene.metadata.uid)) is not None:
         problems.append(Problem(Reason.SOURCE, f"spec.scenes[{spec.name}].source: {error}", spec.name))
-    desires: dict[StepKind, Desire] = {}
-    if scene is not None:
-        for kind in spec.kinds():
-            if (provider := _provider(spec, kind, view.providers)) is not None:
-                desires[kind] = desire(view.story, spec, scene, kind, provider)
     return SceneView(spec, scene, desires, problems)
+
+
+def _desires(view: StoryView, spec: SceneSpec, scene: Scene) -> dict[StepKind, Desire]:
+    found: dict[StepKind, Desire] = {}
+    for kind in spec.kinds():  # the picture comes first: a clip may start from it
+        if types := _types(spec, kind, view.providers):
+            found[kind] = desire(view.story, spec, scene, kind, types, found.get(StepKind.IMAGE))
+    return found
+
+
+def _types(spec: SceneSpec, kind: StepKind, providers: Mapping[str, ProviderView]) -> Sequence[str]:
+    """Return the type of a step's provider; every type where the provider is gone; none where nobody is named."""
+    request = spec.wish(kind)
+    if request is None or request.provider_ref is None or request.model is None:
+        return []
+    provider = providers.get(request.provider_ref.name)
+    return list(ProviderType) if provider is None else [provider.spec.type]
 
 
 def _of_kind(plan: StoryPlan, kind: StepKind) -> Iterator[tuple[SceneView, Desire]]:

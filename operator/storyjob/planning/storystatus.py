@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from storyjob.api.conditions import Claim, ConditionType, merge
 from storyjob.api.reasons import Reason
-from storyjob.api.step import StepPhase
 from storyjob.api.storyjob import Cost, Outputs, StoryJobStatus
 from storyjob.planning.clock import Clock
 from storyjob.planning.cost import spent, text
@@ -89,7 +88,7 @@ def _trouble(plan: StoryPlan, verdict: Verdict) -> list[Claim]:
         f"{view.spec.name}/{kind}"
         for view in plan.views
         for kind, wish in view.desires.items()
-        if wish.step.phase is StepPhase.OUTCOME_UNKNOWN
+        if wish.lost
     ]
     if lost:
         message = (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
 
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
@@ -11,6 +12,8 @@ from storyjob.api.step import StepKind, StepPhase
 from storyjob.planning.desire import Desire, Standing
 from storyjob.planning.plan import SceneView, StoryPlan
 from storyjob.planning.view import StoryView
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Turns:
@@ -22,7 +25,8 @@ class Turns:
         self._depends = {scene.name: scene.depends_on for scene in view.story.spec.scenes}
         limits = view.story.spec.parallelism
         self._room = {kind: getattr(limits, kind.value) - self._active(kind) for kind in StepKind}
-        self._batch_opens = _batch_opening(view, list(scenes.values()))
+        self._batches = _batches(view, self._depends)
+        self._batch_opens = _batch_opening(view, scenes, self._batches)
 
     def why_wait(self, scene_view: SceneView, wish: Desire, plan: StoryPlan) -> Reason | None:
         """Return why this step may not begin now, or None when it may."""
@@ -30,7 +34,7 @@ class Turns:
             return Reason.SUSPENDED
         if not self._dependencies_met(scene_view.spec.name):
             return Reason.DEPENDENCY
-        if self._batch_waits(scene_view.spec.index, plan):
+        if self._batch_waits(scene_view.spec.name, plan):
             return Reason.BATCH
         if self._room[wish.kind] <= 0:
             return Reason.TURN
@@ -70,11 +74,10 @@ class Turns:
         plan.wake(retry_at)
         return True
 
-    def _batch_waits(self, index: int, plan: StoryPlan) -> bool:
-        batch = self._view.story.spec.batch
-        if batch is None:
+    def _batch_waits(self, name: str, plan: StoryPlan) -> bool:
+        if not self._batches:
             return False
-        opens = self._batch_opens[index // batch.size]
+        opens = self._batch_opens[self._batches[name]]
         if opens is None:
             return True
         if opens > self._view.now:
@@ -83,19 +86,39 @@ class Turns:
         return False
 
 
-def _batch_opening(view: StoryView, scenes: list[SceneView]) -> list[datetime | None]:
+def _batches(view: StoryView, depends: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return each scene's batch, by name; nothing where the story has none.
+
+    A scene that depends on one of a later batch belongs to that batch, else each would wait for the other.
+    """
+    batch = view.story.spec.batch
+    if batch is None or not view.may_buy:
+        return {}
+    found = {spec.name: spec.index // batch.size for spec in view.specs}
+    for name in TopologicalSorter(depends).static_order():
+        found[name] = max(found[name], *(found[other] for other in depends[name]), 0)
+    return found
+
+
+def _batch_opening(
+    view: StoryView, scenes: Mapping[str, SceneView], batches: Mapping[str, int]
+) -> list[datetime | None]:
     """Return when each batch may begin; None while one before it has not begun whole."""
     batch = view.story.spec.batch
-    if batch is None:
+    if batch is None or not batches:
         return []
-    opens: list[datetime | None] = [datetime.min.replace(tzinfo=view.now.tzinfo)]
-    for start in range(0, len(scenes), batch.size):
-        begun = [_last_begun(scene) for scene in scenes[start : start + batch.size]]
+    members: list[list[SceneView]] = [[] for _ in range(max(batches.values()) + 1)]
+    for name, number in batches.items():
+        members[number].append(scenes[name])
+    opens: list[datetime | None] = [LONG_AGO]
+    for group in members:
+        begun = [_last_begun(scene) for scene in group]
         known = [moment for moment in begun if moment is not None]
-        if opens[-1] is None or len(known) < len(begun):
+        before = opens[-1]
+        if before is None or len(known) < len(begun):
             opens.append(None)
         else:
-            opens.append(max(known) + timedelta(seconds=batch.interval_seconds))
+            opens.append(max([moment + timedelta(seconds=batch.interval_seconds) for moment in known], default=before))
     return opens
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import SceneSpec
+from storyjob.api.step import StepKind
 from storyjob.api.storyjob import StoryScene
 from storyjob.planning.view import ProviderView
 
@@ -45,9 +46,8 @@ def _circle(edges: Mapping[str, Sequence[str]]) -> list[str] | None:
     """Return one circle, or None. Iterative: a chain of 1,000 scenes is deeper than Python's stack."""
     done: set[str] = set()
     for start in edges:
-        path: list[str] = []
-        trail: list[tuple[str, Iterator[str]]] = [(start, iter(edges[start]))] if start not in done else []
-        path = [start] if trail else []
+        path = [start]
+        trail: list[tuple[str, Iterator[str]]] = [(start, iter(edges[start]))]
         while trail:
             node, rest = trail[-1]
             following = next((name for name in rest if name not in done), None)
@@ -63,10 +63,14 @@ def _circle(edges: Mapping[str, Sequence[str]]) -> list[str] | None:
     return None
 
 
-def scene_problems(spec: SceneSpec, providers: Mapping[str, ProviderView]) -> list[Problem]:
-    """Return what stops one scene while the others can go on."""
+def scene_problems(
+    spec: SceneSpec, providers: Mapping[str, ProviderView], made: Container[StepKind] = ()
+) -> list[Problem]:
+    """Return what stops one scene while the others can go on. What is ``made`` needs its provider no more."""
     found: list[Problem] = []
     for kind in spec.kinds():
+        if kind in made:
+            continue
         wish = spec.wish(kind)
         where = f"spec.scenes[{spec.name}].{kind}"
         if wish is None or wish.provider_ref is None or wish.model is None:

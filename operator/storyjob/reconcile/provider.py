@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime
 from functools import partial
 
@@ -18,12 +19,14 @@ from storyjob.planning.admission import MINUTE, Admission, Room, admit
 from storyjob.planning.plan import Offer
 from storyjob.planning.view import StepId
 from storyjob.reconcile.purchase import purchase
-from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.signing import publish_signing_key
 from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.world import World, holds_slot, now
 
 _log = logging.getLogger(__name__)
+
+REST_FACTOR = 2  # a provider's pass may take a third of one core at most, however much it has under way
 
 
 async def reconcile_provider(world: World, key: Key) -> None:
@@ -31,6 +34,7 @@ async def reconcile_provider(world: World, key: Key) -> None:
     provider = world.caches.providers.get(key)
     if provider is None:
         return
+    began = time.monotonic()
     blocked = await world.vendors.refresh(provider)
     if provider.metadata.terminating:
         await _let_go(world, provider)
@@ -41,6 +45,7 @@ async def reconcile_provider(world: World, key: Key) -> None:
     await _write_status(world, provider, blocked)
     if blocked is None and world.gate.may_buy:
         _admit(world, provider)
+    world.queue.rest(Item(Kind.PROVIDER, key), REST_FACTOR * (time.monotonic() - began))
 
 
 def _admit(world: World, provider: MediaProvider) -> None:
@@ -125,6 +130,9 @@ async def _write_status(world: World, provider: MediaProvider, blocked: str | No
     if written is None:
         return
     world.caches.providers.put(MediaProvider.model_validate(written))
+    for story in world.caches.stories:
+        if story.metadata.namespace == provider.metadata.namespace and story.status.phase != "Completed":
+            world.enqueue(Kind.STORY, key_of(story))
     if blocked is not None:
         await world.events.tell("MediaProvider", provider.metadata, Reason.CREDENTIALS, blocked, level="Warning")
 
