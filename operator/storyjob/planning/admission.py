@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +23,8 @@ class Room:
     """When generations were started in the last minute, oldest first."""
     paused_until: datetime | None = None
     """The provider asked to slow down."""
+    buying: Container[str] = ()
+    """Input hashes that are being bought in this namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,27 @@ class Admission:
 
 
 def admit(offers: Iterable[Offer], room: Room, now: datetime) -> Admission:
-    """Choose the first in order that fit."""
+    """Choose the first in order that fit. Of offers of equal input only the first may begin: the others share it."""
     if room.paused_until is not None and room.paused_until > now:
         return Admission([], room.paused_until)
     free = max(0, room.limits.concurrent - room.in_flight)
     rate = room.limits.requests_per_minute
     recent = [moment for moment in room.started if moment > now - MINUTE]
     by_rate = free if rate is None else max(0, rate - len(recent))
-    admitted = heapq.nsmallest(min(free, by_rate), offers, key=lambda offer: offer.order)
+    admitted = heapq.nsmallest(min(free, by_rate), _distinct(offers, room.buying), key=_order)
     limited = rate is not None and by_rate - len(admitted) <= 0 < free
     first = recent[0] if recent else now
     return Admission(admitted, first + MINUTE if limited else None)
+
+
+def _distinct(offers: Iterable[Offer], buying: Container[str]) -> Iterable[Offer]:
+    first: dict[str, Offer] = {}
+    for offer in offers:
+        known = first.get(offer.input_hash)
+        if offer.input_hash not in buying and (known is None or offer.order < known.order):
+            first[offer.input_hash] = offer
+    return first.values()
+
+
+def _order(offer: Offer) -> tuple[int, datetime, str, int]:
+    return offer.order

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from storyjob.api.conditions import ConditionType
+from storyjob.api.reasons import Reason
+from storyjob.api.resource import RETRY_ANNOTATION
 from storyjob.api.storyjob import StoryJob
 
 
@@ -17,17 +20,27 @@ class Clock:
 
 
 def run_clock(story: StoryJob, now: datetime) -> Clock:
-    """Return the clock as it should stand now: started, stopped, or begun again for a new generation's work."""
+    """Return the clock as it should stand now: started, stopped, or begun again for work that comes after an end."""
     status, moment = story.status, now.replace(microsecond=0)
-    fresh = status.observed_generation != story.metadata.generation
-    ended = status.completion_time is not None
-    used = 0 if fresh and ended else status.active_seconds
-    start = None if fresh and ended else status.start_time
+    again = status.completion_time is not None and (_asked_anew(story) or not _timed_out(story))
+    used = 0 if again else status.active_seconds
+    start = None if again else status.start_time
     if story.spec.suspend:
         if start is not None:
             used += int((moment - start).total_seconds())
         return Clock(None, used)
     return Clock(start or moment, used)
+
+
+def _asked_anew(story: StoryJob) -> bool:
+    """Whether a person edited the story or asked for a retry since its status was written."""
+    status, meta = story.status, story.metadata
+    return status.observed_generation != meta.generation or status.retry != meta.annotations.get(RETRY_ANNOTATION)
+
+
+def _timed_out(story: StoryJob) -> bool:
+    """Whether the deadline is what ended the story."""
+    return any(c.type == ConditionType.FAILED and c.reason == Reason.DEADLINE_EXCEEDED for c in story.status.conditions)
 
 
 def deadline(story: StoryJob, clock: Clock) -> datetime | None:

@@ -73,7 +73,7 @@ def _can_go_on(plan: StoryPlan) -> bool:
 
 
 def _may_move(view: SceneView, plan: StoryPlan) -> bool:
-    if view.scene is None or any(wish.lost for wish in view.desires.values()):
+    if view.scene is None or view.lost:
         return True
     if view.problems:
         return False

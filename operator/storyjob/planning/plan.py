@@ -65,6 +65,11 @@ class SceneView:
         return Standing.FAILED in standings and not standings & {Standing.UNDER_WAY, Standing.WANTED}
 
     @property
+    def lost(self) -> bool:
+        """Whether nobody knows how an attempt of it ended."""
+        return any(d.lost for d in self.desires.values())
+
+    @property
     def moving(self) -> bool:
         """Whether something is under way whose end will be seen."""
         return any(d.standing is Standing.UNDER_WAY and not d.lost for d in self.desires.values())

@@ -51,7 +51,7 @@ def _claims(phase: Phase, steps: dict[StepKind, StepStatus]) -> list[Claim]:
             claims = [Claim(ConditionType.READY, True, Reason.COMPLETED, "Everything is in the bucket.")]
         case "Failed" if failed is not None:
             kind, step = failed
-            reason, message = Reason(step.reason or Reason.GENERATION_FAILED), f"{kind}: {step.message or 'failed'}"
+            reason, message = _reason(step), f"{kind}: {step.message or 'failed'}"
             claims = [
                 Claim(ConditionType.READY, False, reason, message),
                 Claim(ConditionType.STALLED, True, reason, message),
@@ -64,6 +64,14 @@ def _claims(phase: Phase, steps: dict[StepKind, StepStatus]) -> list[Claim]:
                 Claim(ConditionType.RECONCILING, True, reason, ""),
             ]
     return claims + _unknown(steps)
+
+
+def _reason(step: StepStatus) -> Reason:
+    try:
+        return Reason(step.reason or Reason.GENERATION_FAILED)
+    except ValueError:
+        # A newer version's word: the write that this is for may be about money and must not fail for it.
+        return Reason.GENERATION_FAILED
 
 
 def _unknown(steps: dict[StepKind, StepStatus]) -> list[Claim]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +14,6 @@ from storyjob.planning.ending import Verdict
 from storyjob.planning.plan import StoryPlan
 from storyjob.planning.progress import percent, scene_counts, step_totals
 from storyjob.planning.story import price_of
-from storyjob.planning.validate import Problem
 from storyjob.planning.view import StoryView
 
 C = ConditionType
@@ -28,7 +26,6 @@ class Facts:
     verdict: Verdict
     clock: Clock
     outputs: Outputs | None
-    graph: Sequence[Problem] = ()
 
 
 def story_status(view: StoryView, plan: StoryPlan, facts: Facts) -> StoryJobStatus:
@@ -37,6 +34,8 @@ def story_status(view: StoryView, plan: StoryPlan, facts: Facts) -> StoryJobStat
     totals = step_totals(plan.views)
     done = verdict.phase == "Completed"
     ended = done or verdict.phase == "Failed"
+    # An end that stands keeps its times, whatever was looked at since.
+    stands = ended and before.completion_time is not None
     progress = percent(totals, film_done=done)
     if before.observed_generation == story.metadata.generation:
         # Within one generation it never falls; only an edit can make more to do.
@@ -53,8 +52,8 @@ def story_status(view: StoryView, plan: StoryPlan, facts: Facts) -> StoryJobStat
             "cost": _cost(view, plan),
             "outputs": facts.outputs,
             "conditions": merge(before.conditions, claims, generation=story.metadata.generation, now=view.now),
-            "start_time": facts.clock.start,
-            "active_seconds": facts.clock.used_seconds,
+            "start_time": before.start_time if stands else facts.clock.start,
+            "active_seconds": before.active_seconds if stands else facts.clock.used_seconds,
             "completion_time": (before.completion_time or view.now.replace(microsecond=0)) if ended else None,
         }
     )
@@ -84,12 +83,7 @@ def _trouble(plan: StoryPlan, verdict: Verdict) -> list[Claim]:
     problems = [problem for view in plan.views for problem in view.problems]
     if problems and verdict.phase in ("Pending", "Processing"):
         claims.append(Claim(C.STALLED, True, problems[0].reason, problems[0].message))
-    lost = [
-        f"{view.spec.name}/{kind}"
-        for view in plan.views
-        for kind, wish in view.desires.items()
-        if wish.lost
-    ]
+    lost = [f"{view.spec.name}/{kind}" for view in plan.views for kind, wish in view.desires.items() if wish.lost]
     if lost:
         message = (
             f"{len(lost)} steps may have been bought without an answer ({', '.join(lost[:5])}). They are not bought "
@@ -110,7 +104,7 @@ def _cost(view: StoryView, plan: StoryPlan) -> Cost:
     known = [price for price in prices if price is not None]
     before = view.story.status.cost
     settled = before.settling or {}
-    living = [scene for scene in view.scenes.values() if scene.metadata.uid not in settled]
+    living = [scene for scene in (*view.scenes.values(), *view.leaving) if scene.metadata.uid not in settled]
     return before.model_copy(
         update={
             "estimated": text(sum(known, Decimal(0))) if len(known) == len(prices) else None,

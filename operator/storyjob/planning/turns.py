@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from graphlib import TopologicalSorter
+from collections.abc import Mapping
 
 from storyjob.api.reasons import Reason
-from storyjob.api.scene import StepStatus
 from storyjob.api.step import StepKind, StepPhase
-from storyjob.planning.desire import Desire, Standing
+from storyjob.planning.batches import batch_openings
+from storyjob.planning.desire import Desire
 from storyjob.planning.plan import SceneView, StoryPlan
 from storyjob.planning.view import StoryView
-
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Turns:
@@ -25,8 +21,7 @@ class Turns:
         self._depends = {scene.name: scene.depends_on for scene in view.story.spec.scenes}
         limits = view.story.spec.parallelism
         self._room = {kind: getattr(limits, kind.value) - self._active(kind) for kind in StepKind}
-        self._batches = _batches(view, self._depends)
-        self._batch_opens = _batch_opening(view, scenes, self._batches)
+        self._batch_opens = batch_openings(view, scenes)
 
     def why_wait(self, scene_view: SceneView, wish: Desire, plan: StoryPlan) -> Reason | None:
         """Return why this step may not begin now, or None when it may."""
@@ -75,64 +70,9 @@ class Turns:
         return True
 
     def _batch_waits(self, name: str, plan: StoryPlan) -> bool:
-        if not self._batches:
+        if name not in self._batch_opens:
             return False
-        opens = self._batch_opens[self._batches[name]]
-        if opens is None:
-            return True
-        if opens > self._view.now:
+        opens = self._batch_opens[name]
+        if opens is not None and opens > self._view.now:
             plan.wake(opens)
-            return True
-        return False
-
-
-def _batches(view: StoryView, depends: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Return each scene's batch, by name; nothing where the story has none.
-
-    A scene that depends on one of a later batch belongs to that batch, else each would wait for the other.
-    """
-    batch = view.story.spec.batch
-    if batch is None or not view.may_buy:
-        return {}
-    found = {spec.name: spec.index // batch.size for spec in view.specs}
-    for name in TopologicalSorter(depends).static_order():
-        found[name] = max(found[name], *(found[other] for other in depends[name]), 0)
-    return found
-
-
-def _batch_opening(
-    view: StoryView, scenes: Mapping[str, SceneView], batches: Mapping[str, int]
-) -> list[datetime | None]:
-    """Return when each batch may begin; None while one before it has not begun whole."""
-    batch = view.story.spec.batch
-    if batch is None or not batches:
-        return []
-    members: list[list[SceneView]] = [[] for _ in range(max(batches.values()) + 1)]
-    for name, number in batches.items():
-        members[number].append(scenes[name])
-    opens: list[datetime | None] = [LONG_AGO]
-    for group in members:
-        begun = [_last_begun(scene) for scene in group]
-        known = [moment for moment in begun if moment is not None]
-        before = opens[-1]
-        if before is None or len(known) < len(begun):
-            opens.append(None)
-        else:
-            opens.append(max([moment + timedelta(seconds=batch.interval_seconds) for moment in known], default=before))
-    return opens
-
-
-def _last_begun(scene_view: SceneView) -> datetime | None:
-    """Return when the last step of a scene began, None while one has not."""
-    long_ago = scene_view.scene.metadata.creation_timestamp if scene_view.scene else None
-    if scene_view.problems or (long_ago is not None and not scene_view.desires):
-        return long_ago
-    if long_ago is None:
-        return None
-    moments = [_begun(wish.step) for wish in scene_view.desires.values() if wish.standing is not Standing.UNDECIDED]
-    known = [moment for moment in moments if moment is not None]
-    return max(known, default=long_ago) if len(known) == len(moments) else None
-
-
-def _begun(step: StepStatus) -> datetime | None:
-    return step.finished_at if step.reused else step.intent_at
+        return opens is None or opens > self._view.now

@@ -80,7 +80,7 @@ async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], 
         await _settle_children(world, view, plan)
     _offer(world, story, plan)
     verdict = judge(story, plan, problems, film, still)
-    status = story_status(view, plan, Facts(verdict, clock, outputs, problems))
+    status = story_status(view, plan, Facts(verdict, clock, outputs))
     await publish(world, story, status, film)
     world.enqueue_at(Kind.STORY, key_of(story), plan.wake_at)
 
