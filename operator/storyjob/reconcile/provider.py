@@ -58,6 +58,7 @@ def _admit(world: World, provider: MediaProvider) -> None:
     room = Room(provider.spec.limits, len(bought), tuple(started), world.desk.paused.get(key))
     admission: Admission = admit(offers, room, moment)
     world.desk.started[key] = [*started, *(moment for _ in admission.admitted)]
+    _take(world, key, admission.admitted)
     for offer in admission.admitted:
         _begin(world, provider, offer)
     world.enqueue_at(Kind.PROVIDER, key, admission.again_at)
@@ -77,6 +78,14 @@ def _begin(world: World, provider: MediaProvider, offer: Offer) -> None:
 
     if world.tasks.start(name, Pool.PURCHASE, partial(purchase, world, scene, provider, offer), ended):
         world.desk.buying[name] = key_of(provider)
+
+
+def _take(world: World, provider: Key, admitted: list[Offer]) -> None:
+    """Remove offers that are acted on: what they lead to may be over before their stories are looked at again."""
+    taken = {offer.step for offer in admitted}
+    stories = world.desk.offers.get(provider, {})
+    for uid, offers in stories.items():
+        stories[uid] = [offer for offer in offers if offer.step not in taken]
 
 
 def _under_way(world: World, provider: MediaProvider, moment: datetime) -> set[StepId]:

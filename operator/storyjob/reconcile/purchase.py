@@ -17,6 +17,7 @@ from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
 from storyjob.planning import step as turns
+from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
 from storyjob.planning.retry import FREE, verdict
 from storyjob.providers.base import Attempt, Provider, Request
@@ -29,6 +30,10 @@ from storyjob.reconcile.world import World, now
 _log = logging.getLogger(__name__)
 
 NOT_NOW_SECONDS = 5.0  # until a step is tried again that failed before its intent
+
+
+class _Void(Exception):
+    """The offer does not hold any more."""
 
 
 async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: Offer) -> None:
@@ -44,7 +49,7 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
     token = secrets.token_hex(16)
     try:
         intended = await _write_intent(world, scene, offer, request, token)
-    except (TestFailed, NotFound) as error:
+    except (TestFailed, NotFound, _Void) as error:
         # Our view was old, or another leader acts: whoever wrote last decides.
         _log.info("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error, extra={"action": "intent"})
         return
@@ -57,6 +62,8 @@ async def _write_intent(world: World, scene: Scene, offer: Offer, request: Reque
     token_hash = hashlib.sha256(token.encode()).hexdigest()
 
     def turn(step: StepStatus) -> StepStatus:
+        if (why := why_void(offer, step, now())) is not None:
+            raise _Void(why)
         return turns.intend(
             step,
             token_hash=token_hash,

@@ -51,6 +51,8 @@ async def reconcile_story(world: World, key: Key) -> None:
         return
     if await _expired(world, story):
         return
+    # What was offered from an older view must not be bought while the Scenes change and a new view is made.
+    withdraw(world, story)
     graph = graph_problems(story.spec.scenes)
     if not graph:
         story = await _with_finalizer(world, story)
@@ -86,7 +88,8 @@ async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], 
 
 
 async def _gather(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], *, may_buy: bool) -> StoryView:
-    scenes = {name: scene for name, scene in _by_name(world, story).items() if not scene.metadata.terminating}
+    owned = world.scenes_of(story)
+    scenes = {scene.spec.name: scene for scene in owned if not scene.metadata.terminating}
     uids = {scene.metadata.uid for scene in scenes.values()}
     under_way = [name for name in world.tasks.names() if isinstance(name, StepId) and name.scene_uid in uids]
     searching = [name for name in world.tasks.names() if isinstance(name, tuple) and name[0] == "look-up"]
@@ -94,6 +97,7 @@ async def _gather(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], *
         story=story,
         specs=specs,
         scenes=scenes,
+        leaving=tuple(scene for scene in owned if scene.metadata.terminating),
         providers=await _providers(world, story, specs),
         now=now(),
         busy=frozenset(under_way),
