@@ -50,6 +50,8 @@ class StoryView:
     """The Scene objects that exist and belong to this very story, by scene name."""
     providers: Mapping[str, ProviderView]
     now: datetime
+    leaving: tuple[Scene, ...] = ()
+    """Scene objects on their way out; what they cost still counts."""
     busy: frozenset[StepId] = frozenset()
     """Steps that a task works on at this moment."""
     searching: frozenset[StepId] = frozenset()
