@@ -22,6 +22,8 @@ KOPF_FINALIZER = f"{GROUP}/kopf"
 RETRY_ANNOTATION = f"{GROUP}/retry"
 """Any new text on a StoryJob or Scene gives what failed a new allowance."""
 
+RETRY_LIMIT = 256  # characters
+
 STORY_LABEL = f"{GROUP}/story"
 SCENE_LABEL = f"{GROUP}/scene"
 CREDENTIALS_LABEL = f"{GROUP}/credentials"
@@ -66,6 +68,12 @@ class ObjectMeta(ApiModel):
     @property
     def terminating(self) -> bool:
         return self.deletion_timestamp is not None
+
+    @property
+    def retry_asked(self) -> str | None:
+        """The request to retry, cut to what a status holds; users may write anything there."""
+        asked = self.annotations.get(RETRY_ANNOTATION)
+        return asked[:RETRY_LIMIT] if asked is not None else None
 
     def controller_uid(self) -> str | None:
         """Return the uid of the object that controls this one."""

@@ -265,6 +265,9 @@ class StoryJobStatus(ApiModel):
         None
     )
     film_failures: Annotated[int, Field(ge=0, description="Failed tries to make the film.")] = 0
+    film_error: Annotated[
+        str | None, Field(max_length=1024, description="Why the last try to make the film failed.")
+    ] = None
     film_retry_at: Annotated[datetime | None, Field(description="No new try to make the film before this.")] = None
 
 

@@ -8,6 +8,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from storyjob.api.resource import ObjectMeta
 
+GONE_KNOWN = 10_000  # uids of deleted objects; only those of the last seconds matter
+
 
 class Key(NamedTuple):
     """Names one object of one kind."""
@@ -33,6 +35,7 @@ class Cache(Generic[T]):
     def __init__(self, **indexes: Index[T]) -> None:
         self._objects: dict[Key, T] = {}
         self._indexes = indexes
+        self._gone: dict[str, None] = {}
         self._indexed: dict[str, dict[Hashable, set[Key]]] = {name: defaultdict(set) for name in indexes}
 
     def __len__(self) -> int:
@@ -53,6 +56,8 @@ class Cache(Generic[T]):
         """Take in an object unless a newer state of it is known; return whether anything changed."""
         key = key_of(item)
         known = self._objects.get(key)
+        if item.metadata.uid in self._gone:
+            return False  # the answer of a write that the deletion overtook
         if known is not None and not _newer(item.metadata, known.metadata):
             return False
         self._forget(key)
@@ -65,7 +70,13 @@ class Cache(Generic[T]):
     def drop(self, key: Key, uid: str | None = None) -> T | None:
         """Forget an object that was deleted; with a uid only if it is that very one."""
         known = self._objects.get(key)
-        if known is None or (uid is not None and known.metadata.uid != uid):
+        if uid is None and known is not None:
+            uid = known.metadata.uid
+        if uid is not None:
+            self._gone[uid] = None
+            if len(self._gone) > GONE_KNOWN:
+                del self._gone[next(iter(self._gone))]
+        if known is None or known.metadata.uid != uid:
             return None
         self._forget(key)
         return self._objects.pop(key)

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from storyjob.api.scene import Scene, SceneStatus
+from storyjob.api.scene import Scene, SceneStatus, StepStatus
 from storyjob.api.step import StepKind
 from storyjob.cluster.cache import Cache, Key
 from storyjob.cluster.client import Cluster
-from storyjob.cluster.errors import ClusterError, NotFound, TestFailed, Unavailable
+from storyjob.cluster.errors import ClusterError, Conflict, Forbidden, NotFound, TestFailed, Unavailable
 from storyjob.cluster.patches import status_patch
 from storyjob.cluster.resources import SCENES
 
@@ -42,12 +42,14 @@ class Owned:
 Guard = Exact | Owned
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Pending:
     uid: str
     apply: Apply
     guard: Guard
     done: asyncio.Future[Scene]
+    made: StepStatus | None = None
+    """The step as it was last sent; it may be there although no answer came."""
 
 
 class Ledger:
@@ -62,8 +64,9 @@ class Ledger:
     async def change(self, key: Key, uid: str, guard: Guard, apply: Apply) -> Scene:
         """Write what ``apply`` makes of the Scene's status and return the Scene as written.
 
-        Raises ``TestFailed`` when the guard does not hold and ``NotFound`` when the Scene is gone; nothing was
-        written then. An ``Owned`` change is tried until the API server answers. Whatever ``apply`` raises comes back.
+        Raises ``TestFailed`` or ``Conflict`` when the guard does not hold and ``NotFound`` when the Scene is gone;
+        nothing was written then. An ``Owned`` change is tried until the API server takes it or another attempt has
+        the step. Whatever ``apply`` raises comes back.
         """
         done: asyncio.Future[Scene] = asyncio.get_running_loop().create_future()
         self._pending[key].append(_Pending(uid, apply, guard, done))
@@ -75,7 +78,9 @@ class Ledger:
         await asyncio.sleep(0)  # lets changes that belong to the same moment join the first write
         try:
             while batch := self._pending.pop(key, []):
-                await self._write_together(key, batch)
+                # An intent that nobody waits for any more would never be followed by its call.
+                wanted = [item for item in batch if isinstance(item.guard, Owned) or not item.done.cancelled()]
+                await self._write_together(key, wanted)
         finally:
             del self._writers[key]
 
@@ -99,29 +104,37 @@ class Ledger:
     async def _write_one(self, key: Key, pending: _Pending) -> Scene:
         pause = 0.1
         while True:
+            known = self._scenes.get(key)
+            if known is not None and _landed(known, pending):
+                return known
             try:
                 return await self._patch(key, [pending])
-            except TestFailed:
-                scene = await self._read_again(key)
-                if isinstance(pending.guard, Exact):
-                    raise
-                if scene.step(pending.guard.kind).token_hash != pending.guard.token_hash:
-                    raise
-            except Unavailable as error:
-                if isinstance(pending.guard, Exact):
-                    return await self._after_lost_answer(key, pending.guard, error)
-                _log.warning("%s: %s; trying again in %.1f s", key, error, pause)
+            except (TestFailed, Conflict, Unavailable, Forbidden) as error:
+                scene = await self._after_failure(key, pending, error)
+                if scene is not None:
+                    return scene
+                _log.warning("%s: %s; trying again in %.1f s", "/".join(key), error, pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _after_lost_answer(self, key: Key, guard: Exact, error: Unavailable) -> Scene:
-        """Find out whether the write happened: an intent that did must be known by the one who may act on it."""
-        if guard.kind is None or guard.token_hash is None:
-            raise error
+    async def _after_failure(self, key: Key, pending: _Pending, error: ClusterError) -> Scene | None:
+        """Return the Scene if the write happened all the same, None if it is to be tried again; else raise.
+
+        An intent that was written must be known to the one who may act on it, also when its answer was lost and
+        every later try meets a guard that our own write broke.
+        """
+        guard = pending.guard
+        if isinstance(error, Unavailable | Forbidden):
+            if isinstance(guard, Owned):
+                return None
+            if isinstance(error, Forbidden) or guard.token_hash is None:
+                raise error
         scene = await self._read_again(key)
-        if scene.step(guard.kind).token_hash == guard.token_hash:
+        if _landed(scene, pending):
             return scene
-        raise error
+        if isinstance(guard, Exact) or scene.step(guard.kind).token_hash != guard.token_hash:
+            raise error
+        return None
 
     async def _read_again(self, key: Key) -> Scene:
         pause = 0.1
@@ -149,6 +162,8 @@ class Ledger:
                 raise NotFound(f"scene {key.namespace}/{key.name} of uid {pending.uid} is gone")
             tests += [test for test in _tests(scene, pending.guard) if test not in tests]
             status = pending.apply(scene.model_copy(update={"status": status}))
+            if pending.guard.kind is not None:
+                pending.made = status.steps.get(pending.guard.kind)
         operations = status_patch(scene.status, status)
         if not operations:
             return scene
@@ -157,6 +172,21 @@ class Ledger:
         )
         self._scenes.put(written)
         return written
+
+
+def _landed(scene: Scene, pending: _Pending) -> bool:
+    """Whether a write whose answer never came is there."""
+    if scene.metadata.uid != pending.uid:
+        return False
+    match pending.guard:
+        case Exact(kind, token_hash):
+            return kind is not None and token_hash is not None and scene.step(kind).token_hash == token_hash
+        case Owned(kind):
+            return pending.made is not None and _ours(scene.step(kind)) == _ours(pending.made)
+
+
+def _ours(step: StepStatus) -> StepStatus:
+    return step.model_copy(update={"callback": None})
 
 
 def _answer(pending: _Pending, scene: Scene) -> None:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from storyjob.api.errors import FilmError, MediaError, StorageError
-from storyjob.api.resource import RETRY_ANNOTATION
 from storyjob.api.step import StepKind
 from storyjob.api.storyjob import Outputs, StoryJob
 from storyjob.cluster.cache import key_of
@@ -38,14 +37,14 @@ def tend_film(world: World, view: StoryView, plan: StoryPlan) -> tuple[FilmState
     outputs = desk.outputs if desk.outputs and desk.outputs.hash == name else before.outputs
     if name is not None and outputs is not None and outputs.hash == name:
         return FilmState(name, done=True), outputs
-    fresh = before.retry != story.metadata.annotations.get(RETRY_ANNOTATION)
+    fresh = before.retry != story.metadata.retry_asked
     gave_up = before.film_failures > story.spec.retry.limit and not fresh
     waits = before.film_retry_at is not None and before.film_retry_at > view.now and not fresh
     if waits and before.film_retry_at is not None:
         plan.wake(before.film_retry_at)
     if not (gave_up or waits or story.spec.suspend or desk.error):
         _start_missing(world, story, plan, shots, look, name)
-    return FilmState(name, error=desk.error, gave_up=gave_up), outputs
+    return FilmState(name, error=desk.error or before.film_error, gave_up=gave_up), outputs
 
 
 def _settled(story: StoryJob, plan: StoryPlan) -> bool:

@@ -46,7 +46,7 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
         record = await _store(world, attempt, step, result, fetched, job_id)
     output = step_output(world, record)
     await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
-    world.desk.forget_hash(step.input_hash)
+    world.stored(step.input_hash)
 
 
 def step_output(world: World, record: Record) -> StepOutput:

@@ -55,7 +55,8 @@ def _admit(world: World, provider: MediaProvider) -> None:
     offers = [
         offer for stories in world.desk.offers.get(key, {}).values() for offer in stories if offer.step not in bought
     ]
-    room = Room(provider.spec.limits, len(bought), tuple(started), world.desk.paused.get(key))
+    paused, buying = world.desk.paused.get(key), world.being_bought(key.namespace)
+    room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying)
     admission: Admission = admit(offers, room, moment)
     world.desk.started[key] = [*started, *(moment for _ in admission.admitted)]
     _take(world, key, admission.admitted)
@@ -77,7 +78,7 @@ def _begin(world: World, provider: MediaProvider, offer: Offer) -> None:
         world.enqueue(Kind.PROVIDER, key_of(provider))
 
     if world.tasks.start(name, Pool.PURCHASE, partial(purchase, world, scene, provider, offer), ended):
-        world.desk.buying[name] = key_of(provider)
+        world.desk.buying[name] = (key_of(provider), offer.input_hash)
 
 
 def _take(world: World, provider: Key, admitted: list[Offer]) -> None:
@@ -91,7 +92,7 @@ def _take(world: World, provider: Key, admitted: list[Offer]) -> None:
 def _under_way(world: World, provider: MediaProvider, moment: datetime) -> set[StepId]:
     """Return the steps that use up a slot: those on record, and those whose intent is being written."""
     key = key_of(provider)
-    found = {step for step, other in world.desk.buying.items() if other == key}
+    found = {step for step, (other, _) in world.desk.buying.items() if other == key}
     for scene in world.caches.scenes.where("provider", key):
         for kind in StepKind:
             step = scene.step(kind)

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from typing import Literal
 
-from storyjob.api.resource import RETRY_ANNOTATION
+from storyjob.api.conditions import MESSAGE_LIMIT
 from storyjob.api.storyjob import StoryJob, StoryJobStatus
 from storyjob.cluster.cache import key_of
 from storyjob.cluster.objects import write_status
@@ -42,17 +42,18 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
 
 def _with_film(world: World, story: StoryJob, status: StoryJobStatus, film: FilmState) -> StoryJobStatus:
     """Count a failed try of the film, or forget the failures once it worked or a retry was asked for."""
-    asked = story.metadata.annotations.get(RETRY_ANNOTATION)
+    asked = story.metadata.retry_asked
     desk = world.desk.films.get(story.metadata.uid)
-    failures, retry_at = status.film_failures, status.film_retry_at
+    failures, error, retry_at = status.film_failures, status.film_error, status.film_retry_at
     if film.done or asked != status.retry:
-        failures, retry_at = 0, None
+        failures, error, retry_at = 0, None, None
     if desk is not None and desk.error is not None and not film.done:
         failures += 1
         retry_at = (now() + timedelta(seconds=pause_after(story.spec.retry, failures))).replace(microsecond=0)
-        desk.error = None
+        error, desk.error = desk.error[:MESSAGE_LIMIT], None
         world.enqueue_at(Kind.STORY, key_of(story), retry_at)
-    return status.model_copy(update={"film_failures": failures, "film_retry_at": retry_at, "retry": asked})
+    film_fields = {"film_failures": failures, "film_error": error, "film_retry_at": retry_at}
+    return status.model_copy(update=film_fields | {"retry": asked})
 
 
 async def _tell(world: World, story: StoryJob) -> None:

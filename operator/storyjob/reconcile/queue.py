@@ -17,6 +17,7 @@ from storyjob.cluster.errors import ClusterError
 _log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between tries of a reconcile that raises
+SUPERSEDED_KEPT = 64  # heap entries
 
 
 class Kind(StrEnum):
@@ -64,9 +65,16 @@ class Queue:
         known = self._due.get(item)
         if known is not None and known <= due:
             return
+        self._push(item, due)
+        self._changed.set()
+
+    def _push(self, item: Item, due: float) -> None:
         self._due[item] = due
         heapq.heappush(self._heap, (due, next(self._order), item))
-        self._changed.set()
+        if len(self._heap) > SUPERSEDED_KEPT + 2 * len(self._due):
+            # Times that an earlier one replaced would stay until they come, which may be days.
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
 
     def rest(self, item: Item, seconds: float) -> None:
         """Let the item not be reconciled again before some seconds are over, whatever happens."""
@@ -89,11 +97,14 @@ class Queue:
                 if self._due.get(item) != due:
                     continue  # an earlier time took its place, or it was taken already
                 del self._due[item]
-                if item not in self._running:
+                if item in self._running:
+                    self._again.add(item)
+                elif self._not_before.get(item, 0.0) > self._now():
+                    self._push(item, self._not_before[item])  # it was added before it was let rest
+                else:
                     self._running.add(item)
                     self._not_before.pop(item, None)
                     return item
-                self._again.add(item)
             wait = self._heap[0][0] - self._now() if self._heap else None
             try:
                 async with asyncio.timeout(wait):

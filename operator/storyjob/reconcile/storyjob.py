@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -103,21 +102,10 @@ async def _gather(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], *
         busy=frozenset(under_way),
         searching=frozenset(name[1] for name in searching if name[1].scene_uid in uids),
         look_ups=world.desk.look_ups,
-        being_bought=_BeingBought(world, story.metadata.namespace),
+        being_bought=world.being_bought(story.metadata.namespace),
         source_errors={uid: error.message for uid in uids if (error := world.desk.sources.get(uid)) is not None},
         may_buy=may_buy,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _BeingBought:
-    """Answers whether a living attempt anywhere in the namespace buys this input."""
-
-    world: World
-    namespace: str
-
-    def __contains__(self, input_hash: object) -> bool:
-        return bool(self.world.caches.scenes.where("hash", (self.namespace, input_hash)))
 
 
 async def _providers(world: World, story: StoryJob, specs: tuple[SceneSpec, ...]) -> dict[str, ProviderView]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,8 +92,8 @@ class Desk:
     """By story uid."""
     sources: dict[str, SourceError] = field(default_factory=dict)
     """By Scene uid."""
-    buying: dict[StepId, Key] = field(default_factory=dict)
-    """Steps that a purchase works on, and their provider."""
+    buying: dict[StepId, tuple[Key, str]] = field(default_factory=dict)
+    """Steps that a purchase works on: their provider and input hash."""
     signing: dict[str, int] = field(default_factory=dict)
     """By MediaProvider uid: the generation whose signing key the sidecar has."""
     published: dict[str, float] = field(default_factory=dict)
@@ -115,10 +115,15 @@ class Desk:
         until = now() + timedelta(seconds=seconds)
         self.paused[provider] = max(until, self.paused.get(provider, until))
 
-    def forget_hash(self, input_hash: str | None) -> None:
-        """Look into the bucket again for this input: something was stored under it."""
-        for step in [step for step, known in self.look_ups.items() if known.input_hash == input_hash]:
+    def forget_hash(self, input_hash: str | None) -> list[StepId]:
+        """Forget that nothing was in the bucket for this input, and what was offered on that; return whose it was."""
+        steps = [step for step, known in self.look_ups.items() if known.input_hash == input_hash]
+        for step in steps:
             del self.look_ups[step]
+        for stories in self.offers.values() if steps else ():
+            for uid, offers in stories.items():
+                stories[uid] = [offer for offer in offers if offer.step not in steps]
+        return steps
 
     def forget_story(self, uid: str) -> None:
         """Drop what is known of a StoryJob that is gone."""
@@ -164,6 +169,16 @@ class World:
         if moment is not None:
             self.enqueue(kind, key, max(0.0, (moment - now()).total_seconds()))
 
+    def stored(self, input_hash: str | None) -> None:
+        """Let everybody who waits for this input look into the bucket again: it is there now."""
+        for step in self.desk.forget_hash(input_hash):
+            for scene in self.caches.scenes.where("uid", step.scene_uid):
+                self.enqueue(Kind.STORY, Key(scene.metadata.namespace, scene.spec.story_ref.name))
+
+    def being_bought(self, namespace: str) -> Container[str]:
+        """Return the input hashes with a living attempt in the namespace, or one whose intent is being written."""
+        return _BeingBought(self, namespace)
+
     def story_of(self, scene: Scene) -> StoryJob | None:
         """Return the living story that controls a scene, None when it has none."""
         story = self.caches.stories.get(Key(scene.metadata.namespace, scene.spec.story_ref.name))
@@ -178,6 +193,16 @@ class World:
     def scenes_of(self, story: StoryJob) -> list[Scene]:
         """Return the scenes that a story controls."""
         return self.caches.scenes.where("owner", story.metadata.uid)
+
+
+@dataclass(frozen=True, slots=True)
+class _BeingBought:
+    world: World
+    namespace: str
+
+    def __contains__(self, input_hash: object) -> bool:
+        begun = any(key.namespace == self.namespace and h == input_hash for key, h in self.world.desk.buying.values())
+        return begun or bool(self.world.caches.scenes.where("hash", (self.namespace, input_hash)))
 
 
 def provider_key(scene: Scene, step: StepStatus) -> Key | None:
