@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Literal
 
-from storyjob.api.conditions import MESSAGE_LIMIT
+from storyjob.api.conditions import MESSAGE_LIMIT, ConditionType
 from storyjob.api.storyjob import StoryJob, StoryJobStatus
 from storyjob.cluster.cache import key_of
 from storyjob.cluster.objects import write_status
@@ -17,6 +16,12 @@ from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.world import World, now
 
 INTERVAL = 1.0  # seconds
+TROUBLE = (
+    ConditionType.STALLED,
+    ConditionType.DEGRADED,
+    ConditionType.OUTCOME_UNKNOWN,
+    ConditionType.OUTPUT_LOST,
+)
 
 
 async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: FilmState) -> None:
@@ -36,8 +41,7 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
         return
     fresh = StoryJob.model_validate(written)
     world.caches.stories.put(fresh)
-    if status.phase != story.status.phase:
-        await _tell(world, fresh)
+    await _tell(world, story.status, fresh)
 
 
 def _with_film(world: World, story: StoryJob, status: StoryJobStatus, film: FilmState) -> StoryJobStatus:
@@ -56,8 +60,13 @@ def _with_film(world: World, story: StoryJob, status: StoryJobStatus, film: Film
     return status.model_copy(update=film_fields | {"retry": asked})
 
 
-async def _tell(world: World, story: StoryJob) -> None:
+async def _tell(world: World, before: StoryJobStatus, story: StoryJob) -> None:
+    """Write an Event for each trouble that is new, and for a new phase that is none."""
+    known = {(condition.type, condition.reason) for condition in before.conditions}
+    for condition in story.status.conditions:
+        if condition.type in TROUBLE and (condition.type, condition.reason) not in known:
+            await world.events.tell("StoryJob", story.metadata, condition.reason, condition.message, level="Warning")
     phase = story.status.phase
-    level: Literal["Normal", "Warning"] = "Warning" if phase == "Failed" else "Normal"
-    reason = next((c.reason for c in story.status.conditions if c.type == "Ready"), str(phase))
-    await world.events.tell("StoryJob", story.metadata, reason, story.status.message or str(phase), level=level)
+    if phase != before.phase and phase not in (None, "Failed"):
+        ready = next((c.reason for c in story.status.conditions if c.type == ConditionType.READY), phase)
+        await world.events.tell("StoryJob", story.metadata, ready, story.status.message or phase)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from storyjob.api.scene import Scene, SceneStatus, StepStatus
-from storyjob.api.step import StepKind
+from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.cache import Key
 from storyjob.cluster.ledger import Exact, Guard, Owned
 from storyjob.planning.scenestatus import rolled_up
@@ -35,7 +35,16 @@ async def write_step(world: World, key: Key, uid: str, kind: StepKind, guard: Gu
 
     scene = await world.ledger.change(key, uid, guard, apply)
     wake(world, scene)
+    await _tell(world, scene, kind)
     return scene
+
+
+async def _tell(world: World, scene: Scene, kind: StepKind) -> None:
+    """Write an Event where a person may have to act."""
+    step = scene.step(kind)
+    if step.phase in (StepPhase.FAILED, StepPhase.OUTCOME_UNKNOWN):
+        note = f"{kind}: {step.message or step.reason}"
+        await world.events.tell("Scene", scene.metadata, step.reason or step.phase, note, level="Warning")
 
 
 async def write_roll_up(world: World, scene: Scene) -> None:
