@@ -27,6 +27,11 @@ class StoredMedia:
     alignment: Alignment | None = None
     bucket: str | None = None
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a still."""
+        return self.content_type.startswith("image/")
+
 
 @dataclass(frozen=True, slots=True)
 class Shot:
@@ -49,12 +54,13 @@ class Shot:
     @property
     def clip(self) -> StoredMedia | None:
         """The moving picture that is shown, if there is one."""
-        return None if self.placeholder else self.source or self.video
+        seen = self.source or self.video
+        return None if self.placeholder or seen is None or seen.is_picture else seen
 
     @property
     def still(self) -> StoredMedia | None:
         """The still that is shown, if there is one and no moving picture."""
-        return None if self.placeholder or self.clip else self.image
+        return None if self.placeholder or self.clip else self.source or self.image
 
 
 @dataclass(frozen=True, slots=True)
