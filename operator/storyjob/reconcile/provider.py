@@ -26,6 +26,7 @@ from storyjob.reconcile.world import World, holds_slot, now
 
 _log = logging.getLogger(__name__)
 
+LOOK_AGAIN_SECONDS = 10.0  # at a provider that may go once its jobs have ended
 REST_FACTOR = 2  # a provider's pass may take a third of one core at most, however much it has under way
 
 
@@ -119,6 +120,8 @@ async def _let_go(world: World, provider: MediaProvider) -> None:
     if running:
         note = f"{len(running)} generations are under way; the provider goes when they have ended."
         await world.events.tell("MediaProvider", provider.metadata, Reason.IN_USE, note)
+        # kopf runs no timer for what is being deleted.
+        world.enqueue(Kind.PROVIDER, key_of(provider), LOOK_AGAIN_SECONDS)
         return
     await set_finalizer(world.cluster, PROVIDERS, provider.metadata, IN_USE_FINALIZER, present=False)
 

@@ -55,7 +55,12 @@ async def write_roll_up(world: World, scene: Scene) -> None:
 
 
 def wake(world: World, scene: Scene) -> None:
-    """Reconcile a scene and its story soon."""
+    """Reconcile a scene, its story, and the providers that it no longer keeps busy soon."""
     namespace = scene.metadata.namespace
     world.enqueue(Kind.SCENE, Key(namespace, scene.metadata.name))
     world.enqueue(Kind.STORY, Key(namespace, scene.spec.story_ref.name))
+    for kind in StepKind:
+        step = scene.step(kind)
+        # Another story may wait for this very slot, or the provider's deletion for this very job.
+        if step.provider is not None and not step.live:
+            world.enqueue(Kind.PROVIDER, Key(namespace, step.provider))
