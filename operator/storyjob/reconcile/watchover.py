@@ -37,7 +37,7 @@ async def adopt(world: World, attempt: AttemptRef, job_id: str) -> None:
 
 async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
     """Ask the provider about the job and act on the answer."""
-    adapter = _adapter(world, provider)
+    adapter = await _adapter(world, provider)
     memory = world.desk.memory(attempt.step, attempt.token_hash)
     # A callback that comes while we ask is newer than the answer, so the time is that of the question.
     world.desk.remember(attempt.step, attempt.token_hash, replace(memory, asked_at=now()))
@@ -49,7 +49,7 @@ async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key
 
 async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
     """Tell the provider to stop a job that took too long; its end is then seen by asking."""
-    adapter = _adapter(world, provider)
+    adapter = await _adapter(world, provider)
     if adapter is not None and step.job_id is not None:
         try:
             await adapter.cancel(job_of(attempt, step))
@@ -131,9 +131,13 @@ def job_of(attempt: AttemptRef, step: StepStatus) -> Job:
     return Job(step.job_id or "", attempt.kind, step.model or "", step.handles or {})
 
 
-def _adapter(world: World, provider: Key) -> Provider | None:
+async def _adapter(world: World, key: Key) -> Provider | None:
+    # After a restart a job may be due before anybody has read its provider's credentials.
+    provider = world.caches.providers.get(key)
+    if provider is not None:
+        await world.vendors.refresh(provider)
     try:
-        return world.vendors.adapter(provider)
+        return world.vendors.adapter(key)
     except CredentialsError as error:
         _log.warning("nobody can be asked: %s", error)
         return None
