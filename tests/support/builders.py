@@ -68,14 +68,19 @@ def step_name(step: StepId) -> str:
 
 
 def story_scene(
-    name: str = "forest", *, image: bool = True, audio: bool = False, video: str | None = None, **fields: Any
+    name: str = "forest",
+    *,
+    image: bool | Mapping[str, Any] = True,
+    audio: bool | Mapping[str, Any] = False,
+    video: str | None = None,
+    **fields: Any,
 ) -> StoryScene:
     """Return a scene as users write it; ``video`` is "text" or "image", what the clip starts from."""
     wishes: dict[str, Any] = {}
     if image:
-        wishes["image"] = {"prompt": f"the {name}"}
+        wishes["image"] = {"prompt": f"the {name}"} if image is True else image
     if audio:
-        wishes["audio"] = {"text": f"This is the {name}."}
+        wishes["audio"] = {"text": f"This is the {name}."} if audio is True else audio
     if video:
         wishes["video"] = {"prompt": f"over the {name}"} | ({"from": "image"} if video == "image" else {})
     return StoryScene.model_validate({"name": name} | wishes | fields)

@@ -10,6 +10,7 @@ from storyjob.api.scene import Scene
 from storyjob.cluster import cache as module
 from storyjob.cluster.cache import Cache, Key, key_of
 from support.builders import a_scene
+from support.properties import quick
 
 FOREST = Key("stories", "fox-forest")
 
@@ -82,6 +83,7 @@ def test_only_what_a_list_had_to_show_is_missing_from_it(seen_at: int, listed: b
     assert bool(cache.missing_from([FOREST] if listed else [], before=10)) is missing
 
 
+@quick
 @given(st.lists(st.tuples(st.integers(1, 50), st.sampled_from(["a", "b", None]), st.booleans()), max_size=30))
 def test_an_index_files_each_object_under_what_it_is_now(changes: list[tuple[int, str | None, bool]]) -> None:
     cache = a_cache()

@@ -13,6 +13,7 @@ from storyjob.api.scene import SceneStatus, Steps, StepStatus
 from storyjob.api.step import StepPhase
 from storyjob.cluster.patches import object_patch, status_patch
 from support.builders import a_callback, a_hash, a_step
+from support.properties import quick
 
 RUNNING = a_step(StepPhase.RUNNING, job_id="job-1")
 SUBMITTING = a_step(StepPhase.SUBMITTING)
@@ -84,6 +85,7 @@ def test_steps_that_nothing_happened_to_are_not_mentioned() -> None:
 OBJECTS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2), max_size=4)
 
 
+@quick
 @given(OBJECTS, OBJECTS)
 def test_a_patch_leads_from_the_old_object_to_the_new(old: dict[str, int], new: dict[str, int]) -> None:
     result = copy.deepcopy(old)

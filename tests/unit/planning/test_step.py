@@ -1,0 +1,184 @@
+"""A step's life: what may follow what, what is refused, and what is remembered at each turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storyjob.api.outcome import Accepted, Failure, FailureKind
+from storyjob.api.reasons import Reason
+from storyjob.api.scene import StepStatus
+from storyjob.api.step import StepPhase as P
+from storyjob.planning import step as turns
+from storyjob.planning.cost import step_spent
+from storyjob.planning.retry import Again, GiveUp
+from storyjob.planning.step import TRANSITIONS, Event, IllegalTransition
+from support.builders import NOW, a_callback, a_hash, a_step, an_output, at
+from support.properties import quick
+
+AGAIN, GIVE_UP = Again(at(5), 1, Reason.GENERATION_FAILED), GiveUp(4, Reason.GENERATION_FAILED)
+FAILURE = Failure(FailureKind.FAILED, "it broke")
+
+
+def intend(step: StepStatus, *, allowance: str = "first", estimated: Decimal | None = None) -> StepStatus:
+    return turns.intend(
+        step,
+        token_hash=a_hash("new token"),
+        input_hash=a_hash("new input"),
+        allowance=allowance,
+        provider="flux",
+        model="dev",
+        estimated=estimated,
+        now=at(9),
+    )
+
+
+ACTIONS: dict[tuple[Event, P], Callable[[StepStatus], StepStatus]] = {
+    (Event.INTEND, P.SUBMITTING): intend,
+    (Event.REUSE, P.SUCCEEDED): lambda s: turns.reuse(s, input_hash=a_hash(), output=an_output(), model="dev", now=NOW),
+    (Event.ACCEPT, P.RUNNING): lambda s: turns.accept(s, Accepted("job-1"), NOW),
+    (Event.REJECT, P.WAITING): lambda s: turns.reject(s, FAILURE, AGAIN, NOW),
+    (Event.REJECT, P.FAILED): lambda s: turns.reject(s, FAILURE, GIVE_UP, NOW),
+    (Event.HOLD, P.STORING): lambda s: turns.hold(s, Reason.STORAGE, "the bucket refuses"),
+    (Event.STORE, P.SUCCEEDED): lambda s: turns.store(s, an_output(), None, NOW),
+    (Event.FAIL, P.WAITING): lambda s: turns.fail(s, "it broke", AGAIN, NOW, None),
+    (Event.FAIL, P.FAILED): lambda s: turns.fail(s, "it broke", GIVE_UP, NOW, None),
+    (Event.LOSE, P.OUTCOME_UNKNOWN): lambda s: turns.lose(s, Reason.OUTCOME_UNKNOWN, "no answer"),
+}
+FROM: dict[Event, set[P]] = {
+    Event.INTEND: {P.WAITING, P.SUCCEEDED, P.FAILED},
+    Event.REUSE: {P.WAITING, P.SUCCEEDED, P.FAILED},
+    Event.ACCEPT: {P.SUBMITTING, P.OUTCOME_UNKNOWN},
+    Event.REJECT: {P.SUBMITTING},
+    Event.HOLD: {P.SUBMITTING, P.RUNNING, P.OUTCOME_UNKNOWN},
+    Event.STORE: {P.SUBMITTING, P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN},
+    Event.FAIL: {P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN},
+    Event.LOSE: {P.SUBMITTING, P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN},
+}
+
+
+def cases(*, legal: bool) -> list[object]:
+    return [
+        pytest.param(
+            source, event, target, id=f"{event} {'leads' if legal else 'never leads'} from {source} to {target}"
+        )
+        for event, target in ACTIONS
+        for source in P
+        if (source in FROM[event]) is legal
+    ]
+
+
+@pytest.mark.parametrize(("source", "event", "target"), cases(legal=True))
+def test_a_turn_of_a_step(source: P, event: Event, target: P) -> None:
+    assert ACTIONS[event, target](a_step(source)).phase is target
+
+
+@pytest.mark.parametrize(("source", "event", "target"), cases(legal=False))
+def test_a_turn_that_is_refused(source: P, event: Event, target: P) -> None:
+    with pytest.raises(IllegalTransition, match=f"{event} leads from {source}"):
+        ACTIONS[event, target](a_step(source))
+
+
+def test_the_table_holds_these_transitions_and_no_others() -> None:
+    table = {event: (set(sources), set(targets)) for event, (sources, targets) in TRANSITIONS.items()}
+    assert table == {event: (FROM[event], {to for e, to in ACTIONS if e is event}) for event in Event}
+
+
+@pytest.mark.parametrize("phase", [phase for phase in P if a_step(phase).live])
+def test_the_money_rule_nothing_is_bought_over_a_living_attempt(phase: P) -> None:
+    with pytest.raises(IllegalTransition):
+        intend(a_step(phase))
+
+
+@quick
+@given(st.lists(st.sampled_from(sorted(ACTIONS)), max_size=25))
+def test_no_sequence_of_turns_has_two_attempts_alive(moves: list[tuple[Event, P]]) -> None:
+    step, alive = StepStatus(), False
+    for event, target in moves:
+        try:
+            after = ACTIONS[event, target](step)
+        except IllegalTransition:
+            continue
+        if event is Event.INTEND:
+            assert not alive
+            assert after.attempt == step.attempt + 1
+        else:
+            assert after.attempt == step.attempt
+        step, alive = after, after.live
+        assert step_spent(step) >= 0
+
+
+def test_an_attempt_begins_with_nothing_of_the_one_before() -> None:
+    before = a_step(
+        P.SUCCEEDED, output=an_output(), callback=a_callback(), job_id="old", finished_at=NOW, reason="x", message="y"
+    )
+    step = intend(before, estimated=Decimal("0.020"))
+    assert step == StepStatus(
+        phase=P.SUBMITTING,
+        attempt=2,
+        allowance="first",
+        token_hash=a_hash("new token"),
+        input_hash=a_hash("new input"),
+        provider="flux",
+        model="dev",
+        intent_at=at(9),
+        estimated_cost="0.02",
+        previous_cost="0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("allowance", "failures"),
+    [
+        pytest.param("first", 2, id="failures go on being counted within an allowance"),
+        pytest.param("second", 0, id="a new wish or a retry by hand starts from 0"),
+    ],
+)
+def test_failures_are_counted_by_allowance(allowance: str, failures: int) -> None:
+    assert intend(a_step(P.WAITING, failures=2, allowance="first"), allowance=allowance).failures == failures
+
+
+def test_the_job_is_kept_until_its_bytes_are_stored() -> None:
+    step = turns.accept(a_step(P.SUBMITTING), Accepted("job-1", {"get": "https://there"}), at(1))
+    assert (step.job_id, step.handles, step.submitted_at) == ("job-1", {"get": "https://there"}, at(1))
+    lost = turns.lose(step, Reason.OUTPUT_LOST, "gone")
+    assert (lost.job_id, lost.handles) == ("job-1", {"get": "https://there"})
+    stored = turns.store(lost, an_output(), Decimal("0.5"), at(2))
+    assert (stored.job_id, stored.handles, stored.reason, stored.message) == ("job-1", None, None, None)
+    assert (stored.output, stored.cost, stored.finished_at) == (an_output(), "0.5", at(2))
+
+
+def test_what_a_provider_does_not_price_costs_its_estimate() -> None:
+    assert turns.store(a_step(P.RUNNING, estimated_cost="0.02"), an_output(), None, NOW).cost == "0.02"
+
+
+def test_what_a_provider_surely_did_not_take_costs_nothing() -> None:
+    step = turns.reject(a_step(P.SUBMITTING, estimated_cost="0.02"), FAILURE, AGAIN, NOW)
+    assert step_spent(step) == 0
+
+
+def test_a_failure_says_when_and_why_and_when_it_is_tried_again() -> None:
+    # Kubernetes' times hold whole seconds: rounded up, so that it is not tried too soon.
+    again = replace(AGAIN, at=at(5) + timedelta(milliseconds=1))
+    step = turns.fail(a_step(P.RUNNING), "x" * 600, again, at(1), Decimal("0.01"))
+    assert (step.failures, step.retry_at, step.finished_at, step.cost) == (1, at(6), at(1), "0.01")
+    assert (step.reason, len(step.message or "")) == (Reason.GENERATION_FAILED, 500)
+    given_up = turns.fail(a_step(P.RUNNING), "it broke", GIVE_UP, at(1), None)
+    assert (given_up.failures, given_up.retry_at) == (4, None)
+
+
+def test_what_is_taken_from_the_bucket_is_free_and_keeps_what_was_paid_before() -> None:
+    step = turns.reuse(
+        a_step(P.FAILED, attempt=3, cost="0.02", previous_cost="0.04"),
+        input_hash=a_hash(),
+        output=an_output(),
+        model="dev",
+        now=NOW,
+    )
+    assert (step.reused, step.attempt, step.token_hash, step_spent(step)) == (True, 3, None, Decimal("0.06"))
