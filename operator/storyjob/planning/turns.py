@@ -9,7 +9,7 @@ from storyjob.api.step import StepKind, StepPhase
 from storyjob.planning.batches import batch_openings
 from storyjob.planning.desire import Desire
 from storyjob.planning.plan import SceneView, StoryPlan
-from storyjob.planning.view import StoryView
+from storyjob.planning.view import StepId, StoryView
 
 
 class Turns:
@@ -51,7 +51,10 @@ class Turns:
         scene = scene_view.scene
         if scene is None or kind not in scene_view.desires:
             return False
-        if (scene.metadata.uid, kind) in self._view.busy:
+        step = StepId(scene.metadata.uid, kind)
+        if step in self._view.generated:
+            return False  # the next one need not wait for this one's way into the bucket
+        if step in self._view.busy:
             return True
         # An outcome that nobody knows may stay so for days; it must not hold up the rest of the story.
         return scene.step(kind).phase in (StepPhase.SUBMITTING, StepPhase.RUNNING, StepPhase.STORING)

@@ -54,6 +54,8 @@ class StoryView:
     """Scene objects on their way out; what they cost still counts."""
     busy: frozenset[StepId] = frozenset()
     """Steps that a task works on at this moment."""
+    generated: frozenset[StepId] = frozenset()
+    """Busy steps that the provider is done with: their bytes are on the way into the bucket."""
     searching: frozenset[StepId] = frozenset()
     """Steps whose bytes are being looked for in the bucket."""
     look_ups: Mapping[StepId, LookUp] = field(default_factory=dict)

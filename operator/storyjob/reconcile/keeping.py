@@ -21,7 +21,7 @@ from storyjob.media.record import Record
 from storyjob.planning import step as turns
 from storyjob.planning.retry import verdict
 from storyjob.reconcile.attempt import AttemptRef
-from storyjob.reconcile.remember import remember
+from storyjob.reconcile.remember import remember, wake_story
 from storyjob.reconcile.world import World, now
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,15 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
 
     ``step`` is the attempt as it was when the result came. Raises ``OutputExpired`` when the link is dead.
     """
+    world.desk.generated.add(attempt.step)
+    wake_story(world, attempt.scene)
+    try:
+        await _keep(world, attempt, step, result, job_id)
+    finally:
+        world.desk.generated.discard(attempt.step)
+
+
+async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
     with tempfile.TemporaryDirectory(dir=world.work_dir, prefix="result-") as folder:
         try:
             fetched = await _fetch(world, attempt, result, Path(folder))

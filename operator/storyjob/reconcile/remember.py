@@ -54,6 +54,12 @@ async def write_roll_up(world: World, scene: Scene) -> None:
         await world.ledger.change(key, scene.metadata.uid, Exact(), lambda fresh: rolled_up(fresh, fresh.status, now()))
 
 
+def wake_story(world: World, key: Key) -> None:
+    """Reconcile the story of a scene soon."""
+    if (scene := world.caches.scenes.get(key)) is not None:
+        world.enqueue(Kind.STORY, Key(key.namespace, scene.spec.story_ref.name))
+
+
 def wake(world: World, scene: Scene) -> None:
     """Reconcile a scene, its story, and the providers that it no longer keeps busy soon."""
     namespace = scene.metadata.namespace

@@ -100,6 +100,7 @@ async def _gather(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], *
         providers=await _providers(world, story, specs),
         now=now(),
         busy=frozenset(under_way),
+        generated=frozenset(world.desk.generated),
         searching=frozenset(name[1] for name in searching if name[1].scene_uid in uids),
         look_ups=world.desk.look_ups,
         being_bought=world.being_bought(story.metadata.namespace),

@@ -92,6 +92,8 @@ class Desk:
     """By story uid."""
     sources: dict[str, SourceError] = field(default_factory=dict)
     """By Scene uid."""
+    generated: set[StepId] = field(default_factory=set)
+    """Steps whose result is on its way into the bucket."""
     buying: dict[StepId, tuple[Key, str]] = field(default_factory=dict)
     """Steps that a purchase works on: their provider and input hash."""
     signing: dict[str, int] = field(default_factory=dict)
