@@ -1,0 +1,98 @@
+"""The pages hang together: links lead somewhere, and what is shown twice is the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from storyjob.api.conditions import ConditionType
+
+PROJECT = Path(__file__).resolve().parents[3]
+PAGES = [*(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *PROJECT.glob("docs/**/*.md")]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def read(path: str) -> str:
+    """Return a file of the project."""
+    return (PROJECT / path).read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the fragments that links may name, as GitHub makes them of headings."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def missing(page: Path, link: str) -> bool:
+    """Return whether a link leads to a file or heading that is not there."""
+    if link.startswith(("http://", "https://")):
+        return False
+    path, _, fragment = link.partition("#")
+    target = (page.parent / path).resolve() if path else page
+    return not target.exists() or bool(fragment and target.suffix == ".md" and fragment not in anchors(target))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = LINK.findall(FENCED.sub("", page.read_text(encoding="utf-8")))
+
+    assert [link for link in links if missing(page, link)] == []
+
+
+def test_a_dead_link_would_be_noticed() -> None:
+    page = PROJECT / "README.md"
+
+    assert [missing(page, link) for link in ("no.md", "docs/money.md#no-such-heading", "docs/money.md")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_the_story_in_the_readme_is_the_example() -> None:
+    assert f"```yaml\n{read('examples/minimal.yaml')}```" in read("README.md")
+
+
+def test_the_health_check_in_the_docs_is_the_example() -> None:
+    checks = list(yaml.safe_load(read("examples/argocd/health.yaml"))["data"].values())
+
+    assert len(checks) == 3
+    assert set(checks) == {re.findall(r"```lua\n(.*?)```", read("docs/gitops.md"), re.DOTALL)[0]}
+
+
+def test_the_health_check_knows_only_conditions_that_there_are() -> None:
+    named = set(re.findall(r"found\.(\w+)", read("docs/gitops.md")))
+
+    assert named
+    assert named <= {condition.value for condition in ConditionType}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/real-providers.md"])
+def test_every_make_target_that_is_named_exists(page: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", read(page), re.MULTILINE))
+
+    assert named
+    assert named <= targets
+
+
+def test_every_design_note_is_dated_and_listed() -> None:
+    notes = [path.name for path in (PROJECT / "docs" / "design").iterdir()]
+    listed = re.findall(r"design/([\w-]+\.md)", read("docs/README.md"))
+
+    assert all(re.fullmatch(r"20\d{6}-[a-z0-9-]+\.md", name) for name in notes)
+    assert sorted(notes) == sorted(listed)
+
+
+def test_every_path_of_the_layout_map_exists() -> None:
+    text = read("CONTRIBUTING.md")
+    below_operator = re.findall(r"`((?:api|planning|providers|cli|simulator)/[\w/]*(?:\.py)?)", text)
+    others = re.findall(r"`((?:docs|tests)/[a-z_/.]+)`", text)
+
+    assert [path for path in below_operator if not (PROJECT / "operator/storyjob" / path).exists()] == []
+    assert [path for path in others if not (PROJECT / path).exists()] == []
