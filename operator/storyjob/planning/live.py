@@ -79,6 +79,9 @@ def next_for(
         case StepPhase.OUTCOME_UNKNOWN if step.job_id is not None and fresh_callback(step, memory.asked_at):
             # A late callback about a job that was given up: the provider may have its result after all.
             return Ask()
+        case StepPhase.OUTCOME_UNKNOWN if step.job_id is not None and step.reason == Reason.TIMED_OUT:
+            # Nobody saw it end, so it may still; the provider knows, and asking is free.
+            return _running(step, provider, capabilities, memory, now)
         case StepPhase.STORING if step.job_id is None or Mode.POLL not in capabilities.modes:
             return Recover(Reason.OUTPUT_LOST, "The result was made but could not be stored before the operator ended.")
         case StepPhase.RUNNING | StepPhase.STORING:
@@ -121,6 +124,8 @@ def _running(
 
 
 def _overdue(capabilities: Capabilities, memory: Memory, deadline: datetime, now: datetime) -> LiveAction:
+    if memory.asked_at is None or memory.asked_at < deadline:
+        return Ask()  # it may have ended by itself, and long ago when nobody was awake
     if memory.stopped_at is None and capabilities.cancel is Cancel.BEST_EFFORT:
         return Stop()
     ended = max(deadline, memory.stopped_at or deadline) + timedelta(seconds=CANCEL_SECONDS)
