@@ -52,6 +52,11 @@ def test_nothing_is_offered_before_the_bucket_was_asked() -> None:
     assert (searched(plan), offered(plan)) == (["a/image", "a/audio"], [])
 
 
+def test_the_bucket_is_asked_in_the_order_of_the_story() -> None:
+    plan = plan_story(a_view(a_story(story_scene("a", audio=True), story_scene("b")), searched=False))
+    assert searched(plan) == ["a/image", "a/audio", "b/image"]
+
+
 def test_while_the_bucket_is_asked_the_step_waits_and_no_narration_overtakes() -> None:
     story = a_story(story_scene("a", audio=True), story_scene("b", audio=True))
     plan = plan_story(a_view(story, searching=names(["a/audio"])))

@@ -83,6 +83,13 @@ def test_what_is_just_being_bought_takes_up_room_and_is_not_offered_again() -> N
     assert waiting(plan)["b/image"] is Reason.TURN
 
 
+def test_the_next_narration_need_not_wait_for_this_ones_way_into_the_bucket() -> None:
+    view = a_view(a_story(*scenes(3)), {"a/audio": running()}, busy=names(["a/audio"]), generated=names(["a/audio"]))
+    plan = plan_story(view)
+    assert [name for name in offered(plan) if name.endswith("audio")] == ["b/audio"]
+    assert waiting(plan)["c/audio"] is Reason.TURN
+
+
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
