@@ -31,6 +31,8 @@ class _Entry:
     connection: Connection | None
     adapter: Provider | None
     blocked: str | None
+    refused: bool = False
+    """Whether the provider said no to these very credentials."""
 
 
 class Vendors:
@@ -82,13 +84,16 @@ class Vendors:
         return entry.connection if entry else None
 
     def distrust(self, key: Key) -> None:
-        """Read the credentials again at the next chance: the provider refused them."""
+        """Read the credentials each time until they are others: the provider refused these.
+
+        A person who mends the Secret asks for a retry at once and must not meet the old key again.
+        """
         if (entry := self._entries.get(key)) is not None:
-            entry.read_at = float("-inf")
+            entry.refused = True
 
     def _is_fresh(self, entry: _Entry, provider: MediaProvider) -> bool:
         same = entry.uid == provider.metadata.uid and entry.generation == provider.metadata.generation
-        return same and entry.blocked is None and self._now() - entry.read_at < FRESH_SECONDS
+        return same and not entry.refused and entry.blocked is None and self._now() - entry.read_at < FRESH_SECONDS
 
     async def _read(self, provider: MediaProvider, before: _Entry | None) -> _Entry:
         meta, spec = provider.metadata, provider.spec
@@ -106,7 +111,7 @@ class Vendors:
             return entry
         connection = Connection(endpoint=endpoint, secret=secret, http=self._http)
         if before is not None and before.connection == connection and before.adapter is not None:
-            entry.connection, entry.adapter = before.connection, before.adapter
+            entry.connection, entry.adapter, entry.refused = before.connection, before.adapter, before.refused
         else:
             entry.connection, entry.adapter = connection, kind.build(connection)
         return entry
