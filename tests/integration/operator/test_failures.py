@@ -1,0 +1,175 @@
+"""Vendors fail in every way: what is tried again, what is not, what is said, and that money is counted right."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from support.kstatus import condition, has_ended, is_true, kstatus
+from support.place import Place
+
+Json = dict[str, Any]
+
+
+def hit(place: Place, fault: str, scene: str = "", **more: Any) -> None:
+    """Let something go wrong for this test only."""
+    match = {"prompt_contains": f"{place.tag} {scene}" if scene else place.tag} | more.pop("match", {})
+    place.stage.fault(fault, match=match, **more)
+
+
+def failed(place: Place, name: str) -> Json:
+    story = place.ended(name)
+    assert story["status"]["phase"] == "Failed", json.dumps(story["status"], indent=1)
+    assert kstatus(story) == "Failed"
+    return story
+
+
+def test_a_failed_generation_is_tried_again(place: Place) -> None:
+    place.providers("pictures")
+    hit(place, "fail", times=2)
+    story = place.completed(place.make(retry={"limit": 2, "backoffSeconds": 1, "factor": 1}))
+    step = place.step_of(story["metadata"]["name"], "forest")
+    assert (step["attempt"], step["failures"]) == (3, 2)
+    assert [entry["state"] for entry in place.bought()] == ["failed", "failed", "succeeded"]
+    # A vendor that charges for its failures does not say so; what it says it made is what is known to be paid.
+    assert float(story["status"]["cost"]["spent"]) >= 0.025
+
+
+def test_a_story_fails_when_its_retries_are_used_up_and_a_person_can_ask_again(place: Place) -> None:
+    place.providers("pictures", "voice")
+    hit(place, "fail", "hill", times=2, match={"vendor": "replicate"})
+    name = place.make(place.scene("hill", "image", "audio"), place.scene("lake"))
+    story = failed(place, name)
+    assert len(place.bought("hill", "image")) == 2, "one retry was allowed"
+    for type_ in ("Stalled", "Failed"):
+        assert "hill" in condition(story, type_)["message"]
+        assert "CUDA out of memory" in condition(story, type_)["message"]
+    assert condition(place.scene_of(name, "hill"), "Failed")["reason"] == "GenerationFailed"
+    assert kstatus(place.scene_of(name, "hill")) == "Failed"
+    assert kstatus(place.scene_of(name, "lake")) == "Current"
+    assert len([event for event in place.events(name) if event["type"] == "Warning"]) == 1
+
+    before = len(place.bought())
+    place.retry(name)
+    place.until(name, lambda found: found["status"]["phase"] == "Completed")
+    assert [entry["text"] for entry in place.bought()[before:]] == [f"{place.tag} hill"]
+    assert place.bought()[-1]["kind"] == "image"
+
+
+def test_a_refused_prompt_is_not_tried_again(place: Place) -> None:
+    place.providers("pictures")
+    hit(place, "refuse", times=None)
+    name = place.make(retry={"limit": 5, "backoffSeconds": 1})
+    story = failed(place, name)
+    assert "ContentRefused" in condition(story, "Failed")["message"]
+    assert condition(place.scene_of(name, "forest"), "Failed")["reason"] == "ContentRefused"
+    assert len(place.bought()) == 1
+
+
+def test_wrong_credentials_are_told_and_can_be_mended(place: Place) -> None:
+    secret = f"wrong-{place.tag}"
+    place.secret(secret, {"token": "r8_nobody"})
+    place.providers("pictures", credentials={"secretRef": {"name": secret, "key": "token"}})
+    name = place.make()
+    failed(place, name)
+    told = condition(place.scene_of(name, "forest"), "Failed")
+    assert told["reason"] == "Unauthorized"
+    assert "authentication token" in told["message"]
+    assert "r8_nobody" not in json.dumps(place.scene_of(name, "forest")) + place.stage.operator.tail(10_000)
+    assert [entry["outcome"] for entry in place.bought()] == ["rejected 401"]
+
+    place.secret(secret, {"token": "r8_simulator"})
+    place.retry(name)
+    place.until(name, lambda found: found["status"]["phase"] == "Completed")
+    assert [entry["outcome"] for entry in place.bought()] == ["rejected 401", "accepted"]
+
+
+def test_a_busy_vendor_is_waited_for_and_not_counted(place: Place) -> None:
+    place.providers("pictures")
+    hit(place, "status", status=429, retry_after=2, times=2)
+    name = place.make(retry={"limit": 0, "backoffSeconds": 1, "factor": 1})
+    waiting = place.step_until(name, "forest", lambda step: step.get("reason") == "Throttled")
+    assert waiting["phase"] == "Waiting"
+    story = place.completed(name)
+    step = place.step_of(name, "forest")
+    assert step.get("failures", 0) == 0
+    entries = place.bought()
+    assert [entry["outcome"] for entry in entries] == ["rejected 429", "rejected 429", "accepted"]
+    assert seconds_between(entries[0], entries[1]) >= 2
+    assert story["status"]["cost"]["spent"] == "0.025"
+
+
+def test_a_narration_service_that_is_full_is_waited_for(place: Place) -> None:
+    place.providers("voice")
+    hit(place, "status", status=429, code="system_busy", match={"vendor": "elevenlabs"})
+    place.providers("pictures")
+    place.completed(place.make(place.scene("hill", "image", "audio"), retry={"limit": 0, "backoffSeconds": 1}))
+    assert [entry["outcome"] for entry in place.bought(kind="audio")] == ["rejected 429", "accepted"]
+
+
+def test_an_unanswered_purchase_is_adopted_when_its_webhook_comes(place: Place) -> None:
+    place.providers("pictures", polling={"initialSeconds": 3600, "maxSeconds": 3600})
+    hit(place, "accept-then-drop")
+    story = place.completed(place.make())
+    assert len(place.bought()) == 1
+    assert place.bought()[0]["outcome"] == "dropped-after-accept"
+    assert story["status"]["cost"]["spent"] == "0.025"
+    assert not is_true(story, "OutcomeUnknown")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"fault": "accept-then-drop"}, id="the connection breaks"),
+        pytest.param({"fault": "accept-then-500"}, id="it says 500"),
+        pytest.param({"fault": "not-json"}, id="a proxy answers"),
+        pytest.param({"fault": "huge-body", "megabytes": 48}, id="the answer is huge"),
+    ],
+)
+def test_an_unanswered_purchase_that_nobody_can_ask_about_is_not_repeated(place: Place, fault: Json) -> None:
+    place.providers("pictures", completion="Poll")
+    hit(place, scene="hill", match={"route": "submit"} if fault["fault"] in ("not-json", "huge-body") else {}, **fault)
+    name = place.make(place.scene("hill"), place.scene("lake"))
+    story = place.until(name, lambda found: is_true(found, "OutcomeUnknown"))[-1]
+    assert "hill/image" in condition(story, "OutcomeUnknown")["message"]
+    assert condition(place.scene_of(name, "hill"), "OutcomeUnknown")["status"] == "True"
+    place.phase_until(name, "lake", "Succeeded")
+    settled = place.until(name, lambda found: found["status"]["scenes"]["succeeded"] == 1)[-1]
+    assert settled["status"]["cost"]["spent"] == "0.05", "what may have been bought counts"
+    assert settled["status"]["phase"] == "Processing"
+    assert len(place.bought("hill")) == 1
+
+
+@pytest.mark.parametrize(("choice", "scenes"), [("Skip", ["lake"]), ("Placeholder", ["hill", "lake"])])
+def test_a_film_can_do_without_a_failed_scene(place: Place, choice: str, scenes: list[str]) -> None:
+    place.providers("pictures")
+    hit(place, "refuse", "hill")
+    name = place.make(place.scene("hill"), place.scene("lake"), onSceneFailure=choice)
+    story = place.completed(name)
+    manifest = json.loads(place.read(story["status"]["outputs"]["manifest"]["uri"]))
+    assert [scene["name"] for scene in manifest["scenes"]] == scenes
+    assert [scene["placeholder"] for scene in manifest["scenes"]] == [choice == "Placeholder", False][-len(scenes) :]
+    assert condition(story, "Degraded")["reason"] == "ScenesMissing"
+    assert "hill" in condition(story, "Degraded")["message"]
+    assert kstatus(story) == "Current"
+
+
+def test_a_failed_scene_fails_the_story_but_the_others_are_kept(place: Place) -> None:
+    place.providers("pictures")
+    hit(place, "refuse", "hill")
+    name = place.make(place.scene("hill"), place.scene("lake"), onSceneFailure="Fail")
+    history = place.until(name, has_ended)
+    assert history[-1]["status"]["phase"] == "Failed"
+    assert place.step_of(name, "lake")["phase"] == "Succeeded"
+    assert "film" not in history[-1]["status"].get("outputs", {})
+    assert [state["status"].get("progress", 0) for state in history][-1] == 50
+
+
+def seconds_between(one: Json, other: Json) -> float:
+    """Return how far two submissions lie apart, by the vendor's clock."""
+    from datetime import datetime
+
+    first, second = (datetime.fromisoformat(entry["at"]) for entry in (one, other))
+    return (second - first).total_seconds()

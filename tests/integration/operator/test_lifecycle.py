@@ -1,0 +1,104 @@
+"""Suspending, resuming, deleting: money stops at once, and what was paid for is collected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from storyjob.planning.children import child_name
+from support.kstatus import condition, is_true, kstatus
+from support.place import Place
+from support.simulator import eventually
+
+Json = dict[str, Any]
+
+
+def test_a_suspended_story_buys_nothing_and_collects_what_runs(place: Place) -> None:
+    place.providers("pictures", polling={"initialSeconds": 2, "factor": 1})
+    place.stage.fault("lost-webhook", match={"prompt_contains": place.tag})
+    wish = place.story(place.scene("hill"), place.scene("lake"), parallelism={"image": 1})
+    name = place.apply(wish)["metadata"]["name"]
+    place.phase_until(name, "hill", "Running")
+    place.apply(wish | {"spec": wish["spec"] | {"suspend": True}})
+    suspended = place.until(name, lambda found: is_true(found, "Suspended"))[-1]
+    assert suspended["status"]["phase"] == "Suspended"
+    assert condition(suspended, "Ready")["status"] == "False"
+    place.phase_until(name, "hill", "Succeeded")
+    story = place.until(name, lambda found: found["status"]["scenes"]["succeeded"] == 1)[-1]
+    assert story["status"]["phase"] == "Suspended"
+    assert len(place.bought()) == 1
+    assert story["status"]["cost"]["spent"] == "0.025"
+
+    place.apply(wish | {"spec": wish["spec"] | {"suspend": False}})
+    ended = place.completed(name)
+    assert [entry["text"].split()[1] for entry in place.bought()] == ["hill", "lake"]
+    assert not is_true(ended, "Suspended")
+
+
+def test_a_story_that_is_born_suspended_buys_nothing(place: Place) -> None:
+    place.providers("pictures")
+    name = place.make(suspend=True)
+    place.until(name, lambda found: is_true(found, "Suspended"))
+    other = place.make(place.scene("other"), name="other")
+    place.completed(other)  # by then it would have been bought
+    assert [entry["text"].split()[1] for entry in place.bought()] == ["other"]
+
+
+def test_deleting_a_story_cancels_its_jobs(place: Place) -> None:
+    place.providers("pictures")
+    place.stage.fault("never-finish", times=2, match={"prompt_contains": place.tag})
+    name = place.make(place.scene("hill"), place.scene("lake"))
+    for scene in ("hill", "lake"):
+        place.phase_until(name, scene, "Running")
+    assert "storyjob.dev/jobs" in place.scene_of(name, "hill")["metadata"]["finalizers"]
+    place.delete(name)
+    assert [entry["state"] for entry in place.bought()] == ["canceled", "canceled"]
+    assert all(
+        place.stage.api.get("scenes", place.namespace, child_name(name, each)) is None for each in ("hill", "lake")
+    )
+
+
+def test_a_scene_deleted_by_hand_is_finished_and_comes_back_for_nothing(place: Place) -> None:
+    place.providers("pictures", polling={"initialSeconds": 2, "factor": 1})
+    place.stage.fault("lost-webhook", match={"prompt_contains": f"{place.tag} hill"})
+    name = place.make(place.scene("hill"), place.scene("lake"))
+    place.phase_until(name, "hill", "Running")
+    first = place.scene_of(name, "hill")["metadata"]
+    place.stage.api.delete("scenes", place.namespace, first["name"])
+    place.until(
+        first["name"], lambda found: found is not None and found["metadata"]["uid"] != first["uid"], kind="scenes"
+    )
+    history = place.until(name, lambda found: found["status"].get("phase") == "Completed")
+    story = history[-1]
+    (entry,) = place.bought("hill")
+    assert entry["state"] == "succeeded", "what ran was not cancelled"
+    assert place.step_of(name, "hill")["reused"] is True
+    assert story["status"]["cost"]["spent"] == "0.05"
+    assert story["status"]["cost"]["retired"] == "0.025"
+
+
+def test_money_spent_is_never_shown_as_less(place: Place) -> None:
+    place.providers("pictures")
+    name = place.make(place.scene("hill"), place.scene("lake"))
+    place.completed(name)
+    for scene in ("hill", "lake"):
+        place.stage.api.delete("scenes", place.namespace, child_name(name, scene))
+    history = place.until(name, lambda found: found["status"]["cost"].get("retired") == "0.05")
+    history += place.until(name, lambda found: found["status"]["phase"] == "Completed")
+    assert {state["status"]["cost"]["spent"] for state in history} == {"0.05"}
+    eventually(lambda: place.step_of(name, "lake").get("reused"))
+    assert len(place.bought()) == 2
+
+
+def test_a_provider_in_use_stays_until_its_jobs_have_ended(place: Place) -> None:
+    provider = place.provider("pictures")
+    place.stage.fault("never-finish", match={"prompt_contains": place.tag})
+    name = place.make()
+    place.phase_until(name, "forest", "Running")
+    place.stage.api.delete("mediaproviders", place.namespace, provider)
+    eventually(lambda: place.events(provider))
+    found = place.stage.api.get("mediaproviders", place.namespace, provider)
+    assert found is not None
+    assert kstatus(found) == "Terminating"
+    place.delete(name)
+    assert place.bought()[0]["state"] == "canceled"
+    place.until(provider, lambda left: left is None, kind="mediaproviders")
