@@ -11,8 +11,8 @@ from storyjob.local.assets import crds, demo_providers
 from storyjob.local.port import LOOPBACK, free_ports
 from storyjob.local.probe import answers_ok
 from storyjob.local.process import Probe, Process, Program
-from storyjob.local.together import together
 from storyjob.local.world import LocalWorld
+from storyjob.together import together
 
 OWN_NAMESPACE = "storyjob-system"
 _NAMESPACE = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {OWN_NAMESPACE}}}\n"

@@ -12,7 +12,7 @@ from storyjob.local.controlplane import ControlPlane, Options
 from storyjob.local.kubectl import Kubectl
 from storyjob.local.process import Process
 from storyjob.local.s3 import S3Server
-from storyjob.local.together import together
+from storyjob.together import together
 
 
 class LocalWorld:

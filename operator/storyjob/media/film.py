@@ -31,6 +31,7 @@ from storyjob.media.segment import make_segment
 from storyjob.media.shot import RENDERER_VERSION, Cut, Look, Segment, Shot, film_hash
 from storyjob.media.store import Store
 from storyjob.media.subtitles import srt, vtt
+from storyjob.together import together
 
 _POSTER_SECONDS = 60.0
 _CONTENT_TYPES = {
@@ -81,34 +82,39 @@ class FilmMaker:
     async def _make(self, layout: Layout, digest: str, cut: Cut, directory: Path) -> Mapping[FilmFile, ManifestFile]:
         await asyncio.to_thread(_write_captions, cut, directory)
         segments = await self._segments(cut, directory)
-        has_captions = cut.look.soft_subtitles and bool(_narrations(cut))
-        captions = directory / FilmFile.CAPTIONS_VTT if has_captions else None
         film = directory / FilmFile.FILM
-        await join(Parts(directory, segments, cut.seconds, captions, cut.title), film)
+        has_captions = cut.look.soft_subtitles and bool(_narrations(cut))
+        parts = Parts(
+            directory, segments, cut.seconds, directory / FilmFile.CAPTIONS_VTT if has_captions else None, cut.title
+        )
+        await together(join(parts, film), _write_poster(segments[0], cut, directory))
         seconds = await asyncio.to_thread(check_film, film, cut.seconds, cut.look, with_captions=has_captions)
-        await _write_poster(segments[0], cut, directory)
-        files: dict[FilmFile, ManifestFile] = {}
-        for file in (FilmFile.POSTER, FilmFile.CAPTIONS_SRT, FilmFile.CAPTIONS_VTT, FilmFile.FILM):
-            length = seconds if file is FilmFile.FILM else None
-            files[file] = await self._upload(layout.film(digest, file), directory / file, file, length)
-        return files
+        lengths = {
+            file: seconds if file is FilmFile.FILM else None for file in FilmFile if file is not FilmFile.MANIFEST
+        }
+        kept = await together(
+            *(
+                self._upload(layout.film(digest, file), directory / file, file, length)
+                for file, length in lengths.items()
+            )
+        )
+        return dict(zip(lengths, kept, strict=True))
 
     async def _segments(self, cut: Cut, directory: Path) -> list[Path]:
-        paths: dict[str, Path] = {}
-        for shot, segment in zip(cut.shots, cut.segments, strict=True):
-            path = directory / f"{segment.hash}.mp4"
-            if segment.hash not in paths and not await self.store.download(segment.key, path, max_bytes=MAX_BYTES):
-                uri = self.store.uri(segment.key)
-                raise FilmError(f'the segment of scene "{shot.name}" is gone: {uri}; it must be rendered again')
-            paths[segment.hash] = path
-        return [paths[segment.hash] for segment in cut.segments]
+        names = {segment.hash: (shot.name, segment) for shot, segment in zip(cut.shots, cut.segments, strict=True)}
+        await together(*(self._bring(name, segment, directory) for name, segment in names.values()))
+        return [_segment_path(segment, directory) for segment in cut.segments]
+
+    async def _bring(self, scene: str, segment: Segment, directory: Path) -> None:
+        if not await self.store.download(segment.key, _segment_path(segment, directory), max_bytes=MAX_BYTES):
+            uri = self.store.uri(segment.key)
+            raise FilmError(f'the segment of scene "{scene}" is gone: {uri}; it must be rendered again')
 
     async def _upload(self, key: str, path: Path, file: FilmFile, seconds: float | None) -> ManifestFile:
         sha256 = await asyncio.to_thread(file_sha256, path)
         content_type, size = _CONTENT_TYPES[file], await asyncio.to_thread(os.path.getsize, path)
-        await self.store.upload(key, path, content_type=content_type, sha256=sha256)
-        head = await self.store.head(key)
-        if head is None or head.bytes != size:
+        confirmed = await self.store.upload(key, path, content_type=content_type, sha256=sha256)
+        if not confirmed and ((head := await self.store.head(key)) is None or head.bytes != size):
             raise FilmError(f"{self.store.uri(key)} is not there in full right after it was written")
         uri = self.store.uri(key)
         return ManifestFile(uri=uri, sha256=sha256, bytes=size, content_type=content_type, duration_seconds=seconds)
@@ -127,6 +133,10 @@ class FilmMaker:
             scenes=told_scenes(self.store, cut, facts),
             facts=public_facts(facts.story),
         )
+
+
+def _segment_path(segment: Segment, directory: Path) -> Path:
+    return directory / f"{segment.hash}.mp4"
 
 
 def _narrations(cut: Cut) -> list[Narration]:

@@ -24,6 +24,8 @@ class Slot:
     layout: Layout
     input_hash: str
     token_hash: str
+    fresh: bool = False
+    """Nothing can lie there yet, since the attempt began in this process; saves a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,14 @@ async def keep(store: Store, fetched: Fetched, slot: Slot, made: Made, alignment
 
 async def _keep_bytes(store: Store, fetched: Fetched, slot: Slot) -> str:
     key = slot.layout.media(slot.input_hash, slot.token_hash, fetched.extension)
-    there = await store.head(key)
+    there = None if slot.fresh else await store.head(key)
     if there is not None and not await _same(there, fetched):
         # The provider sent other bytes than before a crash. Both stay; only a record makes either count.
         key = slot.layout.media(slot.input_hash, slot.token_hash, fetched.extension, fetched.sha256[:16])
         there = await store.head(key)
     if there is None:
-        await store.upload(key, fetched.path, content_type=fetched.content_type, sha256=fetched.sha256)
+        if await store.upload(key, fetched.path, content_type=fetched.content_type, sha256=fetched.sha256):
+            return key
         there = await store.head(key)
     if there is None or not await _same(there, fetched):
         size = "nothing" if there is None else f"{there.bytes} bytes"

@@ -6,6 +6,8 @@ Cancelling an operation leaves its thread to finish; every operation may be repe
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -90,16 +92,22 @@ class Store:
 
         await self._run("put", place, put)
 
-    async def upload(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
-        """Write a file, in parts when it is big; an interrupted upload leaves nothing to be seen."""
+    async def upload(self, key: str, path: Path, *, content_type: str, sha256: str) -> bool:
+        """Write a file, in parts when it is big; an interrupted upload leaves nothing to be seen.
+
+        Return whether the store said, by its ETag, that it holds these very bytes; else look for yourself.
+        """
         place = self._place(key)
         extra = {"ContentType": content_type, "Metadata": {"sha256": sha256}}
 
-        def upload() -> None:
+        def upload() -> bool:
+            if path.stat().st_size < _TRANSFER.multipart_threshold:
+                return self._put_file(place, path, content_type, sha256)
             with path.open("rb") as file:
                 self._client.upload_fileobj(file, place.bucket, place.key, ExtraArgs=extra, Config=_TRANSFER)
+            return False
 
-        await self._run("put", place, upload)
+        return await self._run("put", place, upload)
 
     async def get(self, key: str, *, max_bytes: int = MIB) -> bytes | None:
         """Return a small object, or ``None`` when there is none."""
@@ -195,6 +203,20 @@ class Store:
 
     def _place(self, key: str, bucket: str | None = None) -> S3Uri:
         return S3Uri(bucket or self.config.bucket, key)
+
+    def _put_file(self, place: S3Uri, path: Path, content_type: str, sha256: str) -> bool:
+        """Write a small file in one request, which costs a third of what the transfer library takes for it."""
+        data = path.read_bytes()
+        md5 = hashlib.md5(data, usedforsecurity=False)
+        answer = self._client.put_object(
+            Bucket=place.bucket,
+            Key=place.key,
+            Body=data,
+            ContentType=content_type,
+            ContentMD5=base64.b64encode(md5.digest()).decode(),
+            Metadata={"sha256": sha256},
+        )
+        return answer.get("ETag", "").strip('"') == md5.hexdigest()
 
     def _open(self, place: S3Uri) -> closing[StreamingBody]:
         # Used as a context manager itself, a body gives out the raw response, which does not check its length.

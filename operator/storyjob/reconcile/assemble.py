@@ -22,7 +22,8 @@ from storyjob.reconcile.vendors import Vendors
 from storyjob.reconcile.world import Caches, Desk, World, now
 
 CONNECT_SECONDS, IDLE_SECONDS = 10.0, 60.0
-CONNECTIONS = httpx.Limits(max_connections=512, max_keepalive_connections=64)
+# Each request looks through the whole pool, so idle connections cost CPU.
+CONNECTIONS = httpx.Limits(max_connections=256, max_keepalive_connections=16)
 
 
 async def assemble(settings: Settings, instance: str) -> World:

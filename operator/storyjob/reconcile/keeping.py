@@ -89,7 +89,8 @@ async def _store(
     world: World, attempt: AttemptRef, step: StepStatus, result: Result, fetched: Fetched, job_id: str | None
 ) -> Record:
     """Store the bytes, however long the bucket refuses: they are paid for and may exist nowhere else."""
-    slot = Slot(world.layout(attempt.scene.namespace), step.input_hash or "", attempt.token_hash)
+    fresh = step.intent_at is not None and step.intent_at > world.desk.awake_since
+    slot = Slot(world.layout(attempt.scene.namespace), step.input_hash or "", attempt.token_hash, fresh)
     made = Made(step.provider or "", step.model or "", now(), job_id or step.job_id, result.cost)
     pause, told = FIRST_PAUSE, False
     while True:
