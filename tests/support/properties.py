@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-quick = settings(deadline=None, max_examples=40)
+quick = settings(deadline=None, max_examples=25)
