@@ -35,7 +35,9 @@ from storyjob.reconcile.world import World, now
 
 _log = logging.getLogger(__name__)
 
-REST_FACTOR = 2  # a story's pass may take a third of one core at most, however large the story is
+# Planning is some two fifths of a pass, so a pass takes a third of one core at most, however large the story is.
+# Not the time of the whole pass: most of that is waiting for the API server, and none of the core's business.
+REST_FACTOR = 5
 SOURCE_AGAIN = timedelta(seconds=30)
 
 
@@ -55,11 +57,9 @@ async def reconcile_story(world: World, key: Key) -> None:
     graph = graph_problems(story.spec.scenes)
     if not graph:
         story = await _with_finalizer(world, story)
-    began = time.monotonic()
     specs = tuple(scene_spec(story.metadata.name, story.spec, index) for index in range(len(story.spec.scenes)))
     taken = [] if graph else await align_children(world, story, specs, _by_name(world, story))
     await _advance(world, story, specs, [*graph, *taken])
-    world.queue.rest(Item(Kind.STORY, key), REST_FACTOR * (time.monotonic() - began))
 
 
 async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], problems: list[Problem]) -> None:
@@ -69,7 +69,9 @@ async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], 
     over = due is not None and due <= moment
     still = Standstill(story.spec.suspend, over, world.gate.storage)
     view = await _gather(world, story, specs, may_buy=not (problems or still.suspended or over) and world.gate.may_buy)
+    began = time.monotonic()
     plan = plan_story(view)
+    world.queue.rest(Item(Kind.STORY, key_of(story)), REST_FACTOR * (time.monotonic() - began))
     if due is not None and not over:
         plan.wake(due)
     if problems:
