@@ -29,14 +29,10 @@ class Reason(StrEnum):
     """`spec.parallelism` lets no more of this story run at once; narrations go in scene order."""
     BATCH = "WaitingForBatch"
     """The pause between two batches (`spec.batch`) is not over."""
-    SLOT = "WaitingForProvider"
-    """The provider's `limits` are used up by other work."""
     SAME_INPUT = "SameInput"
     """Another scene is buying exactly this; its result will be shared."""
     BACKOFF = "Backoff"
     """The last try did not work; the next one comes after a pause."""
-    CANCELLED_BY_EDIT = "Superseded"
-    """The wish changed while this ran; the result is kept under its own hash."""
 
     # What a provider said.
     THROTTLED = "Throttled"
@@ -63,8 +59,6 @@ class Reason(StrEnum):
     """What the provider delivered is not what its type says, or breaks a limit."""
     STORAGE = "StorageUnavailable"
     """The bucket refuses or cannot be reached; what is paid for is held, nothing new is bought."""
-    ATTEMPTS_EXHAUSTED = "AttemptsExhausted"
-    """`spec.retry.limit` is used up."""
 
     # What a person must mend.
     INVALID_SPEC = "InvalidSpec"

@@ -45,7 +45,6 @@ class Settings(BaseSettings):
     download_seconds: float = Field(600, description="Longest download.")
     downloads: int = Field(8, ge=1, le=256, description="Downloads and uploads at once.")
     renders: int = Field(1, ge=1, le=64, description="ffmpeg processes at once.")
-    ffmpeg_threads: int = Field(2, ge=1, le=64, description="Threads of each ffmpeg.")
 
     resync_seconds: float = Field(300, gt=0, description="How often the cache is compared with a full list.")
     orphan_seconds: float = Field(60, ge=0, description="Margin after a submit's timeout until its outcome is unknown.")

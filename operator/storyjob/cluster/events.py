@@ -29,8 +29,8 @@ class Events:
     async def tell(
         self, kind: str, meta: ObjectMeta, reason: str, note: str, *, level: Literal["Normal", "Warning"] = "Normal"
     ) -> None:
-        """Write an event about an object, unless its last one of this reason said the same."""
-        if self._last.get((meta.uid, reason)) == note:
+        """Write an event about an object; a warning not again while it says the same as the last of its reason."""
+        if level == "Warning" and self._last.get((meta.uid, reason)) == note:
             return
         self._last[meta.uid, reason] = note
         body = {

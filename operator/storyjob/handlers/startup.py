@@ -16,6 +16,7 @@ from storyjob.api.resource import KOPF_FINALIZER
 from storyjob.api.settings import Settings
 from storyjob.cluster.access import await_access
 from storyjob.handlers.probes import Probes
+from storyjob.handlers.storage import NoDiffs
 from storyjob.handlers.timers import register_timers
 from storyjob.handlers.watch import register_watches
 from storyjob.reconcile.assemble import assemble
@@ -97,6 +98,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = KOPF_FINALIZER
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix="kopf.storyjob.dev", v1=False)
+    settings.persistence.diffbase_storage = NoDiffs()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.networking.request_timeout = 15.0

@@ -48,7 +48,9 @@ def _stuck(
 ) -> set[str]:
     """Return the scenes that only a person can set going again; no batch waits for them."""
     lenient = view.story.spec.on_scene_failure != "Fail"
-    halted = {name for name, scene in scenes.items() if scene.lost or (scene.failed and not lenient)}
+    halted = {
+        name for name, scene in scenes.items() if scene.lost or (scene.failed and not (lenient and scene.given_up))
+    }
     stuck: set[str] = set()
     for name in order:
         if any(other in halted or other in stuck for other in depends[name]):

@@ -58,7 +58,7 @@ def judge(story: StoryJob, plan: StoryPlan, graph: Sequence[Problem], film: Film
         return _finalizing(film, None)
     failed = [view for view in plan.views if view.failed]
     lenient = story.spec.on_scene_failure != "Fail"
-    if lenient and all(view.complete or view.failed for view in plan.views):
+    if lenient and all(view.complete or view.given_up for view in plan.views):
         return _with_gaps(plan, failed, film, story.spec.on_scene_failure)
     if failed and not moving and not _can_go_on(plan):
         return _failed(failed)

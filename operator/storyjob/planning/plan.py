@@ -57,6 +57,11 @@ class SceneView:
         return all(d.standing is Standing.DONE for d in self.desires.values())
 
     @property
+    def given_up(self) -> bool:
+        """Whether the scene failed at its providers. What a person can mend by an object of theirs is waited for."""
+        return self.failed and not self.problems
+
+    @property
     def failed(self) -> bool:
         """Whether nothing is under way and something failed that only a person can mend."""
         if self.problems:

@@ -62,7 +62,7 @@ class Turns:
     def _dependencies_met(self, name: str) -> bool:
         lenient = self._view.story.spec.on_scene_failure != "Fail"
         return all(
-            self._scenes[other].complete or (lenient and self._scenes[other].failed) for other in self._depends[name]
+            self._scenes[other].complete or (lenient and self._scenes[other].given_up) for other in self._depends[name]
         )
 
     def _in_backoff(self, wish: Desire, plan: StoryPlan) -> bool:

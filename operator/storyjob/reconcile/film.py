@@ -50,7 +50,7 @@ def tend_film(world: World, view: StoryView, plan: StoryPlan) -> tuple[FilmState
 def _settled(story: StoryJob, plan: StoryPlan) -> bool:
     """Whether it is certain what the film is made of."""
     lenient = story.spec.on_scene_failure != "Fail"
-    return all(view.complete or (lenient and view.failed) for view in plan.views)
+    return all(view.complete or (lenient and view.given_up) for view in plan.views)
 
 
 def _start_missing(

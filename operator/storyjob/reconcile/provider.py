@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 from functools import partial
 
+from storyjob.api.capabilities import Mode
 from storyjob.api.conditions import Claim, ConditionType, merge
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.reasons import Reason
@@ -129,7 +130,7 @@ async def _let_go(world: World, provider: MediaProvider) -> None:
 async def _write_status(world: World, provider: MediaProvider, blocked: str | None) -> None:
     status, generation = provider.status, provider.metadata.generation
     if blocked is None:
-        claims = [Claim(ConditionType.READY, True, Reason.AVAILABLE, _how(world, provider))]
+        claims = [_usable(world, provider)]
     else:
         claims = [
             Claim(ConditionType.READY, False, Reason.CREDENTIALS, blocked),
@@ -150,7 +151,11 @@ async def _write_status(world: World, provider: MediaProvider, blocked: str | No
         await world.events.tell("MediaProvider", provider.metadata, Reason.CREDENTIALS, blocked, level="Warning")
 
 
-def _how(world: World, provider: MediaProvider) -> str:
-    if provider.spec.completion == "Webhook" and world.settings.callback_url is None:
-        return "Usable. The operator has no public callback URL, so it is polled."
-    return "Usable."
+def _usable(world: World, provider: MediaProvider) -> Claim:
+    wants_callbacks = (
+        provider.spec.completion == "Webhook" and Mode.WEBHOOK in world.vendors.capabilities(provider).modes
+    )
+    if wants_callbacks and world.settings.callback_url is None:
+        message = "Usable. The operator has no public callback URL, so this provider is polled."
+        return Claim(ConditionType.READY, True, Reason.NO_CALLBACK_URL, message)
+    return Claim(ConditionType.READY, True, Reason.AVAILABLE, "Usable.")

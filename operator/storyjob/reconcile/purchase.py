@@ -13,10 +13,12 @@ from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.outcome import Accepted, Done, Failure, FailureKind, Rejected, Submission, Unknown
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import JOB_ID_LIMIT, Scene, StepStatus
+from storyjob.api.step import StepKind
 from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
 from storyjob.planning import step as turns
+from storyjob.planning.hashing import input_hash
 from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
 from storyjob.planning.retry import FREE, verdict
@@ -46,6 +48,9 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
         await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning")
         await asyncio.sleep(NOT_NOW_SECONDS)
         return
+    if input_hash(scene.spec, offer.step.kind, provider.spec.type, _still_hash(scene)) != offer.input_hash:
+        _log.info("%s %s was edited since it was offered", scene.metadata.name, offer.step.kind)
+        return
     token = secrets.token_hex(16)
     try:
         intended = await _write_intent(world, scene, offer, request, token)
@@ -56,6 +61,12 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
     attempt = AttemptRef.of(intended, offer.step.kind)
     outcome = await _submit(world, provider, adapter, request, attempt, token)
     await _settle(world, attempt, intended.step(attempt.kind), provider, outcome)
+
+
+def _still_hash(scene: Scene) -> str | None:
+    output = scene.step(StepKind.IMAGE).output
+    wish = scene.spec.video
+    return output.sha256 if output is not None and wish is not None and wish.from_ == "image" else None
 
 
 async def _write_intent(world: World, scene: Scene, offer: Offer, request: Request, token: str) -> Scene:

@@ -25,7 +25,7 @@ def shots_so_far(story: StoryJob, plan: StoryPlan, *, settled: bool) -> list[Sho
     for view in plan.views:
         if view.complete:
             shots.append(_shot(view))
-        elif cards and view.failed:
+        elif cards and view.given_up:
             shots.append(Shot(view.spec.name, view.spec.index, seconds=view.spec.seconds, placeholder=True))
     return shots
 

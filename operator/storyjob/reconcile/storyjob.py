@@ -150,6 +150,7 @@ def _start_sources(world: World, view: StoryView) -> None:
             continue
         failed = world.desk.sources.get(scene.metadata.uid)
         if failed is not None and failed.uri == source.uri and view.now < failed.at + SOURCE_AGAIN:
+            world.enqueue_at(Kind.STORY, key_of(view.story), failed.at + SOURCE_AGAIN)
             continue
         world.tasks.start(
             ("source", scene.metadata.uid),
