@@ -54,7 +54,7 @@ class Operator:
 
     def saw_story(self, body: dict[str, Any], *, gone: bool) -> None:
         """Take in a StoryJob that was seen or is gone."""
-        if (story := _parse(StoryJob, body)) is None:
+        if (not gone and _known(self._world.caches.stories, body)) or (story := _parse(StoryJob, body)) is None:
             return
         key, caches = key_of(story), self._world.caches
         if gone:
@@ -70,7 +70,7 @@ class Operator:
 
     def saw_scene(self, body: dict[str, Any], *, gone: bool) -> None:
         """Take in a Scene that was seen or is gone."""
-        if (scene := _parse(Scene, body)) is None:
+        if (not gone and _known(self._world.caches.scenes, body)) or (scene := _parse(Scene, body)) is None:
             return
         key, story = key_of(scene), Key(scene.metadata.namespace, scene.spec.story_ref.name)
         if gone:
@@ -178,6 +178,13 @@ _RECONCILERS = {
     Kind.SCENE: reconcile_scene,
     Kind.PROVIDER: reconcile_provider,
 }
+
+
+def _known(cache: Cache[Any], body: dict[str, Any]) -> bool:
+    """Whether this or a newer state is in the cache, as it mostly is: our own writes come back as events."""
+    meta = body["metadata"]
+    known = cache.get(Key(meta["namespace"], meta["name"]))
+    return known is not None and int(known.metadata.resource_version) >= int(meta["resourceVersion"])
 
 
 def _parse(model: type[T], body: dict[str, Any]) -> T | None:
