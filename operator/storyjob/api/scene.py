@@ -66,7 +66,9 @@ class SceneSpec(ApiModel):
 
     def kinds(self) -> list[StepKind]:
         """Return the steps that this scene asks for."""
-        return [kind for kind in StepKind if self.wish(kind) is not None]
+        # Asked for every scene at every look at its story, so without iterating over the enumeration.
+        wishes = ((StepKind.IMAGE, self.image), (StepKind.AUDIO, self.audio), (StepKind.VIDEO, self.video))
+        return [kind for kind, wish in wishes if wish is not None]
 
     def wish(self, kind: StepKind) -> ImageRequest | AudioRequest | VideoRequest | None:
         """Return what is asked for of one kind."""
@@ -172,6 +174,9 @@ class SceneStatus(ApiModel):
     ] = []
 
 
+_UNTOUCHED = StepStatus()
+
+
 class Scene(ApiModel):
     """The ledger of what was bought for one scene of a story."""
 
@@ -181,4 +186,4 @@ class Scene(ApiModel):
 
     def step(self, kind: StepKind) -> StepStatus:
         """Return the status of one step; a step that nothing happened to yet waits."""
-        return self.status.steps.get(kind) or StepStatus()
+        return self.status.steps.get(kind) or _UNTOUCHED

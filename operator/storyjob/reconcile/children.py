@@ -34,10 +34,7 @@ async def align_children(
     """Make what is missing, change what differs, delete what is too many; return names that others hold."""
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def align(spec: SceneSpec) -> Problem | None:
-        scene = scenes.get(spec.name)
-        if scene is not None and (scene.metadata.terminating or scene.spec == spec):
-            return None
+    async def align(spec: SceneSpec, scene: Scene | None) -> Problem | None:
         try:
             async with slots:
                 if scene is None:
@@ -50,12 +47,18 @@ async def align_children(
         world.caches.scenes.put(Scene.model_validate(written))
         return None
 
-    found = await asyncio.gather(*(align(spec) for spec in specs))
+    # Most of the time there is nothing to do, which should not cost a task for each scene.
+    pairs = [(spec, scenes.get(spec.name)) for spec in specs]
+    found = await asyncio.gather(*(align(spec, scene) for spec, scene in pairs if _differs(spec, scene)))
     wanted = {spec.name for spec in specs}
     for name, scene in scenes.items():
         if name not in wanted and not scene.metadata.terminating:
             await delete_scene(world, scene)
     return [problem for problem in found if problem is not None]
+
+
+def _differs(spec: SceneSpec, scene: Scene | None) -> bool:
+    return scene is None or not (scene.metadata.terminating or scene.spec == spec)
 
 
 async def _create(world: World, story: StoryJob, spec: SceneSpec) -> Problem | None:
