@@ -41,7 +41,9 @@ def find_ffmpeg() -> str:
         raise FilmError(f"ffmpeg is not on the PATH: {remedy}") from error
 
 
-async def run_ffmpeg(arguments: Sequence[str], *, what: str, directory: Path, seconds: float) -> None:
+async def run_ffmpeg(
+    arguments: Sequence[str], *, what: str, directory: Path, seconds: float, niceness: int = 0
+) -> None:
     """Run ffmpeg in ``directory``. ``what`` names the work in errors. Raises ``FilmError``.
 
     Whatever ends the wait, cancelling included, ffmpeg is dead when this returns.
@@ -59,6 +61,9 @@ async def run_ffmpeg(arguments: Sequence[str], *, what: str, directory: Path, se
         start_new_session=True,
     )
     try:
+        if niceness:
+            with contextlib.suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
         async with asyncio.timeout(seconds):
             said = await _tail(process)
             code = await process.wait()
