@@ -23,12 +23,15 @@ from storyjob.reconcile.world import SourceError, World, now
 _log = logging.getLogger(__name__)
 
 
-async def measure_source(world: World, scene: Scene, uri: str) -> None:
-    """Write what a scene's own file is into its status; when it cannot be read, say so and look again later."""
+async def measure_source(world: World, scene: Scene, uri: str, asked: str | None) -> None:
+    """Write what a scene's own file is into its status; when it cannot be read, say so and look again later.
+
+    ``asked`` is the request to retry that this look answers.
+    """
     try:
         output = await _measured(world, scene.metadata.namespace, uri)
     except (InvalidInput, StorageError, MediaError) as error:
-        world.desk.sources[scene.metadata.uid] = SourceError(uri, str(error), now())
+        world.desk.sources[scene.metadata.uid] = SourceError(uri, str(error), now(), asked)
         await world.events.tell("Scene", scene.metadata, Reason.SOURCE, str(error), level="Warning")
         return
     world.desk.sources.pop(scene.metadata.uid, None)

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from functools import partial
 
-from storyjob.api.resource import JOBS_FINALIZER
+from storyjob.api.resource import JOBS_FINALIZER, RETRY_ANNOTATION
 from storyjob.api.scene import Scene, SceneSpec
 from storyjob.api.storyjob import StoryJob
 from storyjob.cluster.cache import Key, key_of
@@ -143,19 +143,21 @@ def _start_searches(world: World, view: StoryView, plan: StoryPlan) -> None:
 
 
 def _start_sources(world: World, view: StoryView) -> None:
+    asked = view.story.metadata.annotations.get(RETRY_ANNOTATION)
     for scene in view.scenes.values():
         source = scene.spec.source
         known = scene.status.source
         if source is None or (known is not None and known.uri == source.uri):
             continue
         failed = world.desk.sources.get(scene.metadata.uid)
-        if failed is not None and failed.uri == source.uri and view.now < failed.at + SOURCE_AGAIN:
+        same = failed is not None and (failed.uri, failed.asked) == (source.uri, asked)
+        if failed is not None and same and view.now < failed.at + SOURCE_AGAIN:
             world.enqueue_at(Kind.STORY, key_of(view.story), failed.at + SOURCE_AGAIN)
             continue
         world.tasks.start(
             ("source", scene.metadata.uid),
             Pool.LOOK_UP,
-            partial(measure_source, world, scene, source.uri),
+            partial(measure_source, world, scene, source.uri, asked),
             then=lambda: world.enqueue(Kind.STORY, key_of(view.story)),
         )
 

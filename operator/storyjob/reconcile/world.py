@@ -76,6 +76,8 @@ class SourceError:
     uri: str
     message: str
     at: datetime
+    asked: str | None
+    """The request to retry that was last answered."""
 
 
 @dataclass(slots=True)
