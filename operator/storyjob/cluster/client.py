@@ -108,9 +108,12 @@ class Cluster:
         path = resource.path(namespace, name)
         return await self._call("PATCH", path, body=body, content_type="application/merge-patch+json")
 
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
-        """Delete one object if it still is the one meant; raises ``Conflict`` when another took its name."""
-        await self._call("DELETE", resource.path(namespace, name), body={"preconditions": {"uid": uid}})
+    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> Json:
+        """Delete one object if it still is the one meant; raises ``Conflict`` when another took its name.
+
+        Returns the object while finalizers hold it, else a ``Status``.
+        """
+        return await self._call("DELETE", resource.path(namespace, name), body={"preconditions": {"uid": uid}})
 
     async def _call(
         self,

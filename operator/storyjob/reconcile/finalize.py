@@ -40,16 +40,22 @@ async def finalize_story(world: World, story: StoryJob) -> None:
             await delete_scene(world, scene)
     if scenes:
         return
-    await set_finalizer(world.cluster, STORYJOBS, story.metadata, JOBS_FINALIZER, present=False)
+    written = await set_finalizer(world.cluster, STORYJOBS, story.metadata, JOBS_FINALIZER, present=False)
+    if written is not None:
+        world.caches.stories.put(StoryJob.model_validate(written))
 
 
 async def delete_scene(world: World, scene: Scene) -> None:
     """Ask for a Scene's deletion; one that is gone or replaced already is fine."""
     meta = scene.metadata
     try:
-        await world.cluster.delete(SCENES, meta.namespace, meta.name, uid=meta.uid)
+        left = await world.cluster.delete(SCENES, meta.namespace, meta.name, uid=meta.uid)
     except (NotFound, Conflict):
         _log.debug("scene %s is gone already", meta.name)
+        return
+    if left.get("kind") == "Scene" and world.caches.scenes.put(Scene.model_validate(left)):
+        # The watch will bring nothing newer, so nobody else would enqueue it.
+        world.enqueue(Kind.SCENE, key_of(scene))
 
 
 async def finalize_scene(world: World, scene: Scene) -> None:
@@ -65,7 +71,10 @@ async def finalize_scene(world: World, scene: Scene) -> None:
     elif not await _stopped(world, scene):
         world.enqueue(Kind.SCENE, key_of(scene), LOOK_AGAIN_SECONDS)
         return
-    await set_finalizer(world.cluster, SCENES, scene.metadata, JOBS_FINALIZER, present=False)
+    written = await set_finalizer(world.cluster, SCENES, scene.metadata, JOBS_FINALIZER, present=False)
+    if written is not None:
+        # Else it would be let go a second time before the watch says that it is gone.
+        world.caches.scenes.put(Scene.model_validate(written))
 
 
 async def _stopped(world: World, scene: Scene) -> bool:
