@@ -31,7 +31,7 @@ LOOK_AGAIN_SECONDS = 1.0
 async def align_children(
     world: World, story: StoryJob, specs: Sequence[SceneSpec], scenes: Mapping[str, Scene]
 ) -> list[Problem]:
-    """Make what is missing, change what differs, delete what is too many; return names that others hold."""
+    """Make some of what is missing, change what differs, delete what is too many; return names that others hold."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def align(spec: SceneSpec, scene: Scene | None) -> Problem | None:
@@ -49,7 +49,12 @@ async def align_children(
 
     # Most of the time there is nothing to do, which should not cost a task for each scene.
     pairs = [(spec, scenes.get(spec.name)) for spec in specs]
-    found = await asyncio.gather(*(align(spec, scene) for spec, scene in pairs if _differs(spec, scene)))
+    missing = [pair for pair in pairs if pair[1] is None]
+    if len(missing) > AT_ONCE:
+        # What the first scenes need is begun while the others are still being made.
+        world.enqueue(Kind.STORY, key_of(story))
+    changed = [(spec, scene) for spec, scene in pairs if scene is not None and _differs(spec, scene)]
+    found = await asyncio.gather(*(align(spec, scene) for spec, scene in [*missing[:AT_ONCE], *changed]))
     wanted = {spec.name for spec in specs}
     for name, scene in scenes.items():
         if name not in wanted and not scene.metadata.terminating:
@@ -57,8 +62,8 @@ async def align_children(
     return [problem for problem in found if problem is not None]
 
 
-def _differs(spec: SceneSpec, scene: Scene | None) -> bool:
-    return scene is None or not (scene.metadata.terminating or scene.spec == spec)
+def _differs(spec: SceneSpec, scene: Scene) -> bool:
+    return not (scene.metadata.terminating or scene.spec == spec)
 
 
 async def _create(world: World, story: StoryJob, spec: SceneSpec) -> Problem | None:

@@ -13,6 +13,9 @@ from storyjob.reconcile.attempt import AttemptRef, with_step
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.world import World, now
 
+SHOWN_AFTER = 0.2  # seconds
+GOING_ON = (StepPhase.SUBMITTING, StepPhase.RUNNING)
+
 Turn = Callable[[StepStatus], StepStatus]
 
 
@@ -34,7 +37,8 @@ async def write_step(world: World, key: Key, uid: str, kind: StepKind, guard: Gu
         return rolled_up(changed, changed.status, now())
 
     scene = await world.ledger.change(key, uid, guard, apply)
-    wake(world, scene)
+    # While the step goes on there is nothing to decide for its story, only to show: the call comes first.
+    wake(world, scene, story_after=SHOWN_AFTER if scene.step(kind).phase in GOING_ON else 0.0)
     await _tell(world, scene, kind)
     return scene
 
@@ -60,11 +64,11 @@ def wake_story(world: World, key: Key) -> None:
         world.enqueue(Kind.STORY, Key(key.namespace, scene.spec.story_ref.name))
 
 
-def wake(world: World, scene: Scene) -> None:
-    """Reconcile a scene, its story, and the providers that it no longer keeps busy soon."""
+def wake(world: World, scene: Scene, *, story_after: float = 0.0) -> None:
+    """Reconcile a scene, the providers that it no longer keeps busy, and its story ``story_after`` seconds later."""
     namespace = scene.metadata.namespace
     world.enqueue(Kind.SCENE, Key(namespace, scene.metadata.name))
-    world.enqueue(Kind.STORY, Key(namespace, scene.spec.story_ref.name))
+    world.enqueue(Kind.STORY, Key(namespace, scene.spec.story_ref.name), story_after)
     for kind in StepKind:
         step = scene.step(kind)
         # Another story may wait for this very slot, or the provider's deletion for this very job.

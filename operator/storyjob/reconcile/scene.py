@@ -8,7 +8,7 @@ from typing import Any
 
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.scene import Scene, StepStatus
-from storyjob.api.step import StepKind
+from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.cache import Key, key_of
 from storyjob.planning.live import Adopt, Ask, LiveAction, Recover, Rest, Stop, next_for
 from storyjob.planning.view import StepId
@@ -70,7 +70,17 @@ def _act(world: World, scene: Scene, attempt: AttemptRef, step: StepStatus, prov
 
 
 def _start(world: World, scene: Scene, step: StepId, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    world.tasks.start(step, Pool.ASK, work, then=lambda: wake(world, scene))
+    world.tasks.start(step, Pool.ASK, work, then=lambda: look_again(world, scene, step.kind))
+
+
+def look_again(world: World, scene: Scene, kind: StepKind) -> None:
+    """Wake whoever may care that a task has ended that began with ``scene`` as it is given."""
+    key = key_of(scene)
+    if scene.step(kind).phase is StepPhase.RUNNING and world.caches.scenes.get(key) is scene:
+        # It runs as it did before. Thousands of such answers must not each have a whole story planned.
+        world.enqueue(Kind.SCENE, key)
+        return
+    wake(world, scene)
 
 
 def _provider(world: World, scene: Scene, step: StepStatus) -> MediaProvider | None:

@@ -57,9 +57,20 @@ async def reconcile_story(world: World, key: Key) -> None:
     graph = graph_problems(story.spec.scenes)
     if not graph:
         story = await _with_finalizer(world, story)
-    specs = tuple(scene_spec(story.metadata.name, story.spec, index) for index in range(len(story.spec.scenes)))
+    specs = _specs(world, story)
     taken = [] if graph else await align_children(world, story, specs, _by_name(world, story))
     await _advance(world, story, specs, [*graph, *taken])
+
+
+def _specs(world: World, story: StoryJob) -> tuple[SceneSpec, ...]:
+    """Return what each scene should be; worked out once for each generation."""
+    meta = story.metadata
+    known = world.desk.specs.get(meta.uid)
+    if known is None or known[0] != meta.generation:
+        scenes = range(len(story.spec.scenes))
+        known = meta.generation, tuple(scene_spec(meta.name, story.spec, index) for index in scenes)
+        world.desk.specs[meta.uid] = known
+    return known[1]
 
 
 async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], problems: list[Problem]) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from storyjob.api.mediaprovider import MediaProvider
-from storyjob.api.scene import Scene, StepStatus
+from storyjob.api.scene import Scene, SceneSpec, StepStatus
 from storyjob.api.settings import Settings
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.storyjob import Outputs, Retry, StoryJob
@@ -90,6 +90,8 @@ class Desk:
     look_ups: dict[StepId, LookUp] = field(default_factory=dict)
     memories: dict[StepId, tuple[str, Memory]] = field(default_factory=dict)
     """By step: the attempt's token hash, and what is remembered of it."""
+    specs: dict[str, tuple[int, tuple[SceneSpec, ...]]] = field(default_factory=dict)
+    """By story uid: what each scene should be, and of which generation that is."""
     films: dict[str, FilmDesk] = field(default_factory=dict)
     """By story uid."""
     sources: dict[str, SourceError] = field(default_factory=dict)
@@ -131,6 +133,7 @@ class Desk:
 
     def forget_story(self, uid: str) -> None:
         """Drop what is known of a StoryJob that is gone."""
+        self.specs.pop(uid, None)
         self.films.pop(uid, None)
         self.published.pop(uid, None)
 
