@@ -49,7 +49,8 @@ def _arguments(playlist: Path, parts: Parts, output: Path) -> list[str]:
         *("-f", "concat", "-safe", "1", "-i", playlist.name),
         *((*INPUT, "-f", "webvtt", "-i", captions.name) if captions else ()),
         *("-map", "0:v:0", "-map", "0:a:0", *(with_captions if captions else ())),
-        *("-c:v", "copy", "-c:a", "aac", "-b:a", "160k", "-ar", str(SAMPLE_RATE)),
+        # The fast coder takes a third less time, and the whole film waits for it; at 160 kbit/s nobody hears which.
+        *("-c:v", "copy", "-c:a", "aac", "-aac_coder", "fast", "-b:a", "160k", "-ar", str(SAMPLE_RATE)),
         *("-map_metadata", "-1", "-metadata", f"title={parts.title}"),
         *("-movflags", "+faststart", "-bitexact", "-f", "mp4", str(output)),
     ]
