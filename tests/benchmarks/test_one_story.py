@@ -37,9 +37,9 @@ class Timing:
     all_stored: float
     complete: float
     storing: float
-    """From the end of a narration until the status says that it is stored."""
+    """From the end of a narration until the status says that it is stored; the next one does not wait for it."""
     deciding: float
-    """From there to the decision to buy the next one."""
+    """From the end of a narration to the decision to buy the next one."""
     submitting: float
     """From there until the provider has the request."""
 
@@ -108,11 +108,12 @@ def _steps(stage: Stage, namespace: str, story: str) -> dict[str, list[dict[str,
 def _hand_overs(bought: list[dict[str, Any]], steps: list[dict[str, Any]]) -> dict[str, float]:
     """Return how long it takes on average from the end of one narration to the submission of the next."""
     begun = [moment(entry["at"]) for entry in bought]
+    spoken = [begin + SPEECH_SECONDS / SPEED for begin in begun]
     stored = [moment(step["finishedAt"]) for step in steps]
     decided = [moment(step["intentAt"]) for step in steps]
     return {
-        "storing": fmean(end - begin - SPEECH_SECONDS / SPEED for begin, end in zip(begun, stored, strict=True)),
-        "deciding": fmean(later - earlier for earlier, later in zip(stored, decided[1:], strict=False)),
+        "storing": fmean(later - end for end, later in zip(spoken, stored, strict=True)),
+        "deciding": fmean(later - end for end, later in zip(spoken, decided[1:], strict=False)),
         "submitting": fmean(begin - earlier for earlier, begin in zip(decided, begun, strict=True)),
     }
 
@@ -138,9 +139,9 @@ def _show(small: list[Timing], large: Timing, bare: float) -> None:
         ("  of it over the critical path", lambda t: t.all_stored - CRITICAL),
         ("film complete", lambda t: t.complete),
         ("  of it over the critical path", lambda t: t.complete - CRITICAL),
-        ("a narration is stored", lambda t: t.storing),
-        ("  the next is decided on", lambda t: t.deciding),
-        ("  and is with its provider", lambda t: t.submitting),
+        ("a narration's end → it is stored", lambda t: t.storing),
+        ("a narration's end → the next is decided on", lambda t: t.deciding),
+        ("  → and with its provider", lambda t: t.submitting),
     ]
     rows = [(what, *least_and_median([read(timing) for timing in small]), read(large)) for what, read in lines]
     title = f"1 story, {SCENES} scenes: critical path {CRITICAL:.1f} s, a bare client's narrations {bare:.2f} s"
