@@ -89,12 +89,12 @@ class ApiServer:
                     yield None if event["type"] == "DELETED" else event["object"]
 
     def writes(self) -> Counter[tuple[str, str, str]]:
-        """Return how many writes it has answered since its start, by (resource, subresource, verb)."""
+        """Return how many writes it has done since its start, by (resource, subresource, verb)."""
         text = self.http.get("/metrics").text
         count: Counter[tuple[str, str, str]] = Counter()
         for sample in _SAMPLE.finditer(text):
             labels = dict(_LABEL.findall(sample["labels"]))
-            if labels["verb"] in WRITES and labels["dry_run"] == "":
+            if labels["verb"] in WRITES and labels["code"].startswith("2") and labels["dry_run"] == "":
                 count[labels["resource"], labels["subresource"], labels["verb"]] += int(float(sample["value"]))
         return count
 

@@ -38,8 +38,11 @@ class Place:
     stage: Stage
     namespace: str
     tag: str = field(default_factory=a_tag)
+    names: dict[str, str] = field(default_factory=dict)
+    """The MediaProviders that stories use, by role."""
 
     def __post_init__(self) -> None:
+        self.names = {role: f"{role}-{self.tag}" for role in _TYPES} | self.names
         self.secret("keys", KEYS)
 
     # What there is.
@@ -51,29 +54,26 @@ class Place:
         self.stage.api.apply("secrets", self.namespace, body | {"stringData": values})
 
     def provider(self, role: str = "pictures", *, name: str | None = None, **spec: Any) -> str:
-        """Apply a MediaProvider and return its name. ``role`` is pictures, voice or clips."""
+        """Apply a MediaProvider of our own and return its name. ``role`` is pictures, voice or clips."""
         type_ = spec.pop("type", _TYPES[role])
         base = "vertex" if type_ == "vertex-veo" else type_
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "MediaProvider",
-            "metadata": {"name": name or f"{role}-{self.tag}"},
-            "spec": {
-                "type": type_,
-                "endpoint": f"{self.stage.simulator_url}/{base}",
-                "credentials": {"secretRef": {"name": "keys", "key": base}},
-                "polling": {"initialSeconds": 1, "factor": 1},
-                "prices": [{"model": "*"} | _PRICES[role]],
-            }
-            | spec,
+        self.names[role] = name or f"{role}-{self.tag}"
+        usual = {
+            "type": type_,
+            "endpoint": f"{self.stage.simulator_url}/{base}",
+            "credentials": {"secretRef": {"name": "keys", "key": base}},
+            "limits": {"concurrent": 100},
+            "polling": {"initialSeconds": 1, "factor": 1},
+            "prices": [{"model": "*"} | _PRICES[role]],
         }
-        self.stage.api.apply("mediaproviders", self.namespace, body)
-        return str(body["metadata"]["name"])  # type: ignore[index]
+        body = {"apiVersion": API_VERSION, "kind": "MediaProvider", "metadata": {"name": self.names[role]}}
+        self.stage.api.apply("mediaproviders", self.namespace, body | {"spec": usual | spec})
+        return self.names[role]
 
     def providers(self, *roles: str, **spec: Any) -> None:
-        """Apply the usual MediaProviders."""
+        """Apply MediaProviders: those that the whole file shares, or our own where they are not as usual."""
         for role in roles or ("pictures",):
-            self.provider(role, **spec)
+            self.provider(role, name=None if spec else f"shared-{role}", **spec)
 
     def scene(self, name: str, *steps: str, **fields: Any) -> Json:
         """Return a scene with these steps (image unless said otherwise); their texts name the place and the scene."""
@@ -89,7 +89,7 @@ class Place:
         """Return a story over the usual providers, of one picture unless scenes are given."""
         roles = {"image": "pictures", "audio": "voice", "video": "clips"}
         defaults: Json = {
-            step: {"providerRef": {"name": f"{role}-{self.tag}"}, "model": MODELS[role]} for step, role in roles.items()
+            step: {"providerRef": {"name": self.names[role]}, "model": MODELS[role]} for step, role in roles.items()
         }
         defaults["audio"]["voice"] = "aria"
         usual = {"scenes": list(scenes) or [self.scene("forest")], "defaults": defaults, "film": _SMALL_FILM}

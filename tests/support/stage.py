@@ -126,7 +126,7 @@ class Stage:
 def on_stage(
     cluster: Cluster, bucket: Bucket, folder: Path, *, places: int = 1, casting: Casting | None = None
 ) -> Iterator[Stage]:
-    """Run a stage over ``places`` namespaces of its own, which go with it."""
+    """Run a stage over ``places`` namespaces of its own, which stay: nobody is left to let go what is in them."""
     namespaces = [cluster.create_namespace("stage") for _ in range(places)]
     stage = Stage(cluster, bucket, namespaces, folder, casting or Casting())
     try:
@@ -134,8 +134,6 @@ def on_stage(
         yield stage
     finally:
         stage.close()
-        for namespace in namespaces:
-            cluster.delete_namespace(namespace)
 
 
 async def _all(*work: Any) -> None:

@@ -8,24 +8,40 @@ import pytest
 
 from support.kstatus import condition, is_true
 from support.place import Place
+from support.stage import Stage
 
 Json = dict[str, Any]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param({"fault": "not-json", "match": {"route": "poll"}}, id="not JSON"),
-        pytest.param({"fault": "huge-body", "megabytes": 48, "match": {"route": "poll"}}, id="a huge body"),
-        pytest.param({"fault": "status", "status": 502, "match": {"route": "poll"}}, id="502"),
-        pytest.param({"fault": "drop", "match": {"route": "poll"}}, id="no answer"),
-        pytest.param({"fault": "unknown-status"}, id="an unknown status"),
-    ],
-)
-def test_a_strange_answer_about_a_job_only_means_to_ask_again(place: Place, fault: Json) -> None:
-    place.providers("pictures", completion="Poll")
-    strike(place, fault)
-    story = place.completed(place.make())
+STRANGE: dict[str, Json] = {
+    "not JSON": {"fault": "not-json", "match": {"route": "poll"}},
+    "a huge body": {"fault": "huge-body", "megabytes": 48, "match": {"route": "poll"}},
+    "502": {"fault": "status", "status": 502, "match": {"route": "poll"}},
+    "no answer": {"fault": "drop", "match": {"route": "poll"}},
+    "an unknown status": {"fault": "unknown-status"},
+}
+SPOILED: dict[str, Json] = {
+    "damaged or cut off": {"fault": "truncated-media", "times": None},
+    "a GIF": {"fault": "wrong-media", "times": None},
+}
+
+
+@pytest.fixture(scope="module")
+def asked(stage: Stage, own_namespace: str) -> dict[str, tuple[Place, str]]:
+    """Stories, all at once, with a strange answer each to the first question about their job."""
+    stories = {}
+    for case, fault in STRANGE.items():
+        place = Place(stage, own_namespace)
+        place.providers("pictures", completion="Poll")
+        strike(place, fault)
+        stories[case] = place, place.make()
+    return stories
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_a_strange_answer_about_a_job_only_means_to_ask_again(asked: dict[str, tuple[Place, str]], case: str) -> None:
+    place, name = asked[case]
+    story = place.completed(name)
     (entry,) = place.bought()
     assert entry["state"] == "succeeded"
     assert entry["polls"] >= 1
@@ -39,17 +55,24 @@ def test_a_download_that_breaks_is_fetched_again_and_not_bought_again(place: Pla
     assert len(place.bought()) == 1
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        pytest.param({"fault": "truncated-media", "times": None}, "damaged or cut off", id="half a picture"),
-        pytest.param({"fault": "wrong-media", "times": None}, "GIF", id="another kind of file"),
-    ],
-)
-def test_media_that_are_not_what_was_bought_fail_that_scene_only(place: Place, fault: Json, words: str) -> None:
-    place.providers("pictures")
-    strike(place, fault, scene="hill")
-    name = place.make(place.scene("hill"), place.scene("lake"), retry={"limit": 0, "backoffSeconds": 1})
+@pytest.fixture(scope="module")
+def spoiled(stage: Stage, own_namespace: str) -> dict[str, tuple[Place, str]]:
+    """Stories, all at once, one scene of which gets spoiled media."""
+    stories = {}
+    for words, fault in SPOILED.items():
+        place = Place(stage, own_namespace)
+        place.providers("pictures")
+        strike(place, fault, scene="hill")
+        scenes = place.scene("hill"), place.scene("lake")
+        stories[words] = place, place.make(*scenes, retry={"limit": 0, "backoffSeconds": 1})
+    return stories
+
+
+@pytest.mark.parametrize("words", SPOILED)
+def test_media_that_are_not_what_was_bought_fail_that_scene_only(
+    spoiled: dict[str, tuple[Place, str]], words: str
+) -> None:
+    place, name = spoiled[words]
     story = place.ended(name)
     assert story["status"]["phase"] == "Failed"
     told = condition(place.scene_of(name, "hill"), "Failed")
