@@ -23,7 +23,7 @@ $(CACHE)/uv/bin/uv:
 	$(CACHE)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --all-extras
+	$(UV) sync --frozen --all-extras --compile-bytecode
 	@touch $@
 
 demo: setup ## Make a film with simulated providers (STORY=file.yaml, SPEED=2, KEEP=1 to leave it running)

@@ -88,6 +88,11 @@ class Recorder:
         unchanged = later is not None and (now := later.attempts.get(step)) and now.token_hash == token_hash
         return later if later is not None and unchanged else scene
 
+    def _is_no_news(self, scene: SceneEntry, step: StepKind, callback: Callback) -> bool:
+        """Whether the job's id was recorded while a callback about its beginning waited for its turn."""
+        latest = (self._scenes.get(scene.uid) or scene).attempts.get(step)
+        return not callback.ended and latest is not None and latest.job_id is not None
+
     async def _patch(self, scene: SceneEntry, step: StepKind, callback: Callback) -> Result:
         try:
             async with asyncio.timeout(TURN_SECONDS):
@@ -95,6 +100,8 @@ class Recorder:
         except TimeoutError as error:
             raise try_later("Busy", "too many callbacks at once") from error
         try:
+            if self._is_no_news(scene, step, callback):
+                return Result.IGNORED
             with self._metrics.patch_seconds.time():
                 after = await self._cluster.json_patch(
                     SCENES,

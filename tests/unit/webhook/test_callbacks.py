@@ -210,3 +210,20 @@ async def test_a_beginning_that_comes_after_the_end_writes_nothing(world: World)
     await world.call(job, body=b'{"id": "job1", "status": "succeeded"}')
     assert (await world.call(job, body=b'{"id": "job1", "status": "starting"}'))[1] == {"status": "duplicate"}
     assert world.cluster.writes == 1
+
+
+async def test_a_beginning_that_waited_while_the_id_was_recorded_writes_nothing(world: World, monkeypatch: Any) -> None:
+    monkeypatch.setattr("storyjob_webhook.scenes.WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(recorder, "TURN_SECONDS", 30)
+    job = world.running(phase="Submitting", job_id=None)
+    turns = world.sidecar._recorder._turns
+    for _ in range(recorder.PATCHES):
+        await turns.acquire()
+    call = asyncio.create_task(world.call(job, body=b'{"id": "job1", "status": "starting"}'))
+    await world.until(lambda: world.sidecar._recorder._under_way)
+    known = Job(uid=job.uid, token=job.token, phase="Running", job_id="job1")
+    world.cluster.put(SCENES, known.item())
+    await world.until(lambda: world.sidecar.scenes.get(job.uid).attempts["image"].job_id)
+    turns.release()
+    assert await call == (200, {"status": "ignored"})
+    assert world.cluster.writes == 0
