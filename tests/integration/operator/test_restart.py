@@ -78,15 +78,19 @@ def test_a_killed_operator_makes_the_same_film_for_the_same_money(place: Place) 
     assert set(before.values()) == {1}
 
 
-def test_a_killed_operator_goes_on_where_it_was(place: Place) -> None:
-    place.providers("pictures", polling={"initialSeconds": 2})
-    name = place.make(*[place.scene(f"scene-{number}") for number in range(3)], parallelism={"image": 2})
-    place.step_until(name, "scene-2", lambda step: step.get("phase"))
+def test_a_purchase_whose_answer_nobody_heard_is_adopted_by_its_callback(place: Place) -> None:
+    place.providers("pictures", polling=NEVER)
+    place.stage.fault("latency", seconds=20, match={"prompt_contains": f"{place.tag} hill", "route": "submit"})
+    name = place.make(place.scene("hill"), place.scene("lake"))
+    place.phase_until(name, "lake", "Running")
+    eventually(lambda: place.bought("hill"))
     place.stage.kill_operator()
+    assert place.step_of(name, "hill")["phase"] == "Submitting"
     place.stage.start_operator()
     story = place.completed(name)
-    assert Counter(entry["text"] for entry in place.bought()) == {f"{place.tag} scene-{n}": 1 for n in range(3)}
-    assert story["status"]["cost"]["spent"] == "0.075"
+    assert len(place.bought("hill")) == len(place.bought("lake")) == 1
+    assert place.step_of(name, "hill")["jobId"] == place.bought("hill")[0]["job_id"]
+    assert story["status"]["cost"]["spent"] == "0.05"
 
 
 @pytest.fixture
