@@ -25,6 +25,7 @@ Json = dict[str, Any]
 FAST = ("--media", "small", "--speed", "10", "--image-seconds", "3", "--video-seconds", "4", "--speech-seconds", "2")
 """Jobs that take just long enough to be seen running; a webhook that was not taken comes again soon."""
 _STOP_GRACE = 5.0  # seconds
+_POD_GRACE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class Stage:
     def kill_operator(self) -> None:
         """End the operator as an OOM killer or a lost node does: without a word."""
         run(self.operator.kill())
+
+    def stop_operator(self) -> None:
+        """Ask the operator to stop, as a rolling update does, and wait until it has."""
+        run(self.operator.stop(_POD_GRACE))
 
     def start_operator(self) -> None:
         """Start the operator again and wait until it is ready."""

@@ -105,7 +105,7 @@ async def _store(
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
         else:
-            world.gate.storage = None
+            world.bucket_took_a_write()
             return record
 
 

@@ -132,9 +132,8 @@ class Operator:
             metrics.TASKS.set(len(world.tasks))
             metrics.API_WRITES.set(world.cluster.writes)
             metrics.BUCKET_REFUSES.set(world.gate.storage is not None)
-            if world.gate.storage is not None and await self.bucket_works():
-                for story in world.caches.stories:
-                    self.enqueue(Kind.STORY, key_of(story))
+            if world.gate.storage is not None:
+                await self.bucket_works()
             await asyncio.sleep(BUCKET_SECONDS)
 
     async def bucket_works(self) -> bool:
@@ -146,7 +145,7 @@ class Operator:
                 _log.error("nothing is bought: %s", error)
             self._world.gate.storage = str(error)
             return False
-        self._world.gate.storage = None
+        self._world.bucket_took_a_write()
         return True
 
     async def work(self) -> None:

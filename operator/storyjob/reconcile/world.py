@@ -12,7 +12,7 @@ from storyjob.api.scene import Scene, SceneSpec, StepStatus
 from storyjob.api.settings import Settings
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.storyjob import Outputs, Retry, StoryJob
-from storyjob.cluster.cache import Cache, Key
+from storyjob.cluster.cache import Cache, Key, key_of
 from storyjob.cluster.client import Cluster
 from storyjob.cluster.events import Events
 from storyjob.cluster.ledger import Ledger
@@ -185,6 +185,14 @@ class World:
     def being_bought(self, namespace: str) -> Container[str]:
         """Return the input hashes with a living attempt in the namespace, or one whose intent is being written."""
         return _BeingBought(self, namespace)
+
+    def bucket_took_a_write(self) -> None:
+        """Let purchases begin again, if the bucket had refused, and wake the stories that waited for it."""
+        if self.gate.storage is None:
+            return
+        self.gate.storage = None
+        for story in self.caches.stories:
+            self.enqueue(Kind.STORY, key_of(story))
 
     def story_of(self, scene: Scene) -> StoryJob | None:
         """Return the living story that controls a scene, None when it has none."""

@@ -1,4 +1,4 @@
-"""kill -9 at the worst moments: nothing is bought twice, nothing that was paid for is lost."""
+"""Operator and bucket end at the worst moments: nothing is bought twice, nothing that was paid for is lost."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from storyjob.local.s3 import Bucket
-from support.controlplane import Cluster
+from storyjob.local.s3 import S3Server
+from support.controlplane import Cluster, run
 from support.kstatus import condition, is_true
 from support.place import Place
 from support.simulator import eventually
@@ -23,10 +23,19 @@ NEVER = {"initialSeconds": 3600, "maxSeconds": 3600}  # polls: whatever ends, en
 
 
 @pytest.fixture(scope="module")
-def fragile(crds: Cluster, s3: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def own_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A bucket of our own, which we stop."""
+    server = S3Server(tmp_path_factory.mktemp("own-s3"))
+    run(server.start())
+    yield server
+    run(server.stop())
+
+
+@pytest.fixture(scope="module")
+def fragile(crds: Cluster, own_s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage of our own, whose operator we kill."""
     casting = Casting(simulator=SLOW, settings={"STORYJOB_ORPHAN_SECONDS": "0"})
-    with on_stage(crds, s3, tmp_path_factory.mktemp("fragile"), places=2, casting=casting) as stage:
+    with on_stage(crds, own_s3.bucket, tmp_path_factory.mktemp("fragile"), places=2, casting=casting) as stage:
         yield stage
 
 
@@ -132,3 +141,44 @@ def test_a_narration_nobody_answered_for_is_not_bought_again(place: Place, lost_
     assert len(place.bought(kind="image")) == 2
     narration = float(scene["status"]["steps"]["audio"]["estimatedCost"])
     assert float(ended["status"]["cost"]["spent"]) == pytest.approx(2 * 0.025 + 2 * narration)
+
+
+def test_an_operator_that_is_asked_to_stop_hears_a_narration_out(place: Place) -> None:
+    place.providers("pictures", "voice")
+    place.stage.fault("latency", seconds=2, match={"vendor": "elevenlabs", "prompt_contains": f"{place.tag} hill"})
+    name = place.make(place.scene("hill", "image", "audio"), place.scene("lake", "image", "audio"))
+    eventually(lambda: place.bought("hill", "audio"))
+    place.stage.stop_operator()
+    assert place.stage.operator.exit_code == 0, place.stage.operator.tail()
+    assert place.step_of(name, "hill", "audio")["phase"] == "Succeeded"
+    assert place.bought("lake", "audio") == [], "nothing is begun any more"
+    place.stage.start_operator()
+    place.completed(name)
+    assert Counter((entry["kind"], entry["text"].split()[1]) for entry in place.bought()) == {
+        (kind, scene): 1 for kind in ("image", "audio") for scene in ("hill", "lake")
+    }
+
+
+def test_what_was_paid_for_is_held_until_the_bucket_is_back(place: Place, own_s3: S3Server) -> None:
+    place.providers("pictures", "voice")
+    place.stage.fault("latency", seconds=2, match={"vendor": "elevenlabs", "prompt_contains": f"{place.tag} hill"})
+    name = place.make(place.scene("hill", "image", "audio"))
+    place.phase_until(name, "hill", "Running")
+    eventually(lambda: place.bought("hill", "audio"))
+    run(own_s3.process.kill())
+    for step in ("audio", "image"):
+        held = place.phase_until(name, "hill", "Storing", step)
+        assert held["reason"] == "StorageUnavailable"
+    other = place.make(place.scene("other"), name="other")
+    waiting = place.until(other, lambda found: "nothing new is bought" in found["status"].get("message", ""))[-1]
+    assert waiting["status"]["phase"] in ("Pending", "Processing")
+    assert place.bought("other") == []
+
+    run(own_s3.process.start())
+    place.completed(name)
+    place.completed(other)
+    assert sorted((entry["kind"], entry["text"].split()[1]) for entry in place.bought()) == [
+        ("audio", "hill"),
+        ("image", "hill"),
+        ("image", "other"),
+    ]
