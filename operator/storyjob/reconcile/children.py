@@ -91,6 +91,7 @@ async def _taken(world: World, story: StoryJob, spec: SceneSpec, name: str) -> P
     if found.metadata.controller_uid() == story.metadata.uid:
         world.caches.scenes.put(found)
         return None
+    world.desk.name_conflicts[key_of(found)] = story_key
     text = f'spec.scenes[{spec.name}]: the Scene "{name}" belongs to somebody else; delete it or rename the scene'
     return Problem(Reason.NAME_CONFLICT, text, spec.name)
 

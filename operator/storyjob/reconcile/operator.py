@@ -78,6 +78,8 @@ class Operator:
             self._world.desk.forget_scene(scene.metadata.uid)
             self._world.events.forget(scene.metadata.uid)
             self.enqueue(Kind.STORY, story)
+            if (waiting := self._world.desk.name_conflicts.pop(key, None)) is not None:
+                self.enqueue(Kind.STORY, waiting)
         elif self._world.caches.scenes.put(scene):
             self.enqueue(Kind.SCENE, key)
             self.enqueue(Kind.STORY, story)

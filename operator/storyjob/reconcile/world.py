@@ -98,6 +98,8 @@ class Desk:
     """By Scene uid."""
     generated: set[StepId] = field(default_factory=set)
     """Steps whose result is on its way into the bucket."""
+    name_conflicts: dict[Key, Key] = field(default_factory=dict)
+    """Scenes of somebody else, and the story that waits for the name of each."""
     buying: dict[StepId, tuple[Key, str]] = field(default_factory=dict)
     """Steps that a purchase works on: their provider and input hash."""
     signing: dict[str, int] = field(default_factory=dict)
