@@ -70,7 +70,7 @@ class Cluster:
         timeout = aiohttp.ClientTimeout(total=None, connect=REQUEST_SECONDS, sock_read=WATCH_SECONDS + 30)
         what = f"watch {resource.plural}"
         try:
-            async with self._connection.session().get(
+            async with self._connection.watches().get(
                 self._connection.server + resource.path(namespace),
                 params=query,
                 headers=await self._headers(None),
@@ -128,7 +128,7 @@ class Cluster:
         self.writes += method != "GET"
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                async with self._connection.session().request(
+                async with self._connection.requests().request(
                     method,
                     self._connection.server + path,
                     params=query,

@@ -19,7 +19,8 @@ class Connection:
     def __init__(self, configuration: client.Configuration) -> None:
         self._configuration = configuration
         self._ssl = client.rest.RESTClientObject(configuration).ssl_context
-        self._session: aiohttp.ClientSession | None = None
+        self._requests: aiohttp.ClientSession | None = None
+        self._watches: aiohttp.ClientSession | None = None
 
     @classmethod
     async def load(cls) -> Connection:
@@ -58,13 +59,20 @@ class Connection:
     def server(self) -> str:
         return str(self._configuration.host).rstrip("/")
 
-    def session(self) -> aiohttp.ClientSession:
-        """Return the pool, made on first use inside the running loop."""
-        if self._session is None:
+    def requests(self) -> aiohttp.ClientSession:
+        """Return the pool for requests, made on first use inside the running loop."""
+        if self._requests is None:
             connector = aiohttp.TCPConnector(limit=LIST_AND_WRITE_LIMIT, ssl=self._ssl)
+            self._requests = aiohttp.ClientSession(connector=connector)
+        return self._requests
+
+    def watches(self) -> aiohttp.ClientSession:
+        """Return the pool for watches: each keeps its connection, so in one pool they would starve the requests."""
+        if self._watches is None:
+            connector = aiohttp.TCPConnector(limit=0, ssl=self._ssl)
             # A watch line holds a whole object, far more than aiohttp's default line buffer.
-            self._session = aiohttp.ClientSession(connector=connector, read_bufsize=2**21)
-        return self._session
+            self._watches = aiohttp.ClientSession(connector=connector, read_bufsize=2**21)
+        return self._watches
 
     async def authorization(self) -> dict[str, str]:
         """Return the header that proves who we are; the pod's token file is read again as it rotates."""
@@ -73,5 +81,6 @@ class Connection:
         return {"Authorization": str(token["value"])} if token else {}
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._requests, self._watches):
+            if session is not None:
+                await session.close()
