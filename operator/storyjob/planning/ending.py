@@ -35,6 +35,13 @@ class Standstill:
     deadline_over: bool = False
     storage: str | None = None
 
+    @property
+    def reason(self) -> Reason:
+        """What to name first: what the user said, then the clock, then the bucket."""
+        if self.suspended:
+            return Reason.SUSPENDED
+        return Reason.DEADLINE_EXCEEDED if self.deadline_over else Reason.STORAGE
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -26,7 +26,7 @@ class Turns:
     def why_wait(self, scene_view: SceneView, wish: Desire, plan: StoryPlan) -> Reason | None:
         """Return why this step may not begin now, or None when it may."""
         if not self._view.may_buy:
-            return Reason.SUSPENDED
+            return self._view.halted_by
         if not self._dependencies_met(scene_view.spec.name):
             return Reason.DEPENDENCY
         if self._batch_waits(scene_view.spec.name, plan):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from storyjob.api.capabilities import Capabilities
 from storyjob.api.mediaprovider import MediaProviderSpec
+from storyjob.api.reasons import Reason
 from storyjob.api.scene import Scene, SceneSpec
 from storyjob.api.step import StepKind
 from storyjob.api.storyjob import StoryJob
@@ -65,3 +66,5 @@ class StoryView:
     """By Scene uid: why the file of the user's own cannot be read."""
     may_buy: bool = True
     """False when nothing new may be bought: suspended, past its deadline, or the bucket refuses."""
+    halted_by: Reason = Reason.SUSPENDED
+    """Which of these, where it may not."""

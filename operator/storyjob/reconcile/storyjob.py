@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -79,7 +80,8 @@ async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], 
     due = deadline(story, clock)
     over = due is not None and due <= moment
     still = Standstill(story.spec.suspend, over, world.gate.storage)
-    view = await _gather(world, story, specs, may_buy=not (problems or still.suspended or over) and world.gate.may_buy)
+    may_buy = not (problems or still.suspended or over) and world.gate.may_buy
+    view = replace(await _gather(world, story, specs, may_buy=may_buy), halted_by=still.reason)
     began = time.monotonic()
     plan = plan_story(view)
     world.queue.rest(Item(Kind.STORY, key_of(story)), REST_FACTOR * (time.monotonic() - began))
