@@ -24,6 +24,17 @@ class Cancel(StrEnum):
     DELETES_DATA = "DeletesData"
 
 
+class Find(StrEnum):
+    """How well a provider can tell whether it took a request whose answer was lost."""
+
+    NONE = "None"
+    """It cannot: nothing lists its jobs, or nothing tells ours apart."""
+    LIKELY = "Likely"
+    """By time and input: one match that belongs to nobody else is ours. No match proves nothing."""
+    EXACT = "Exact"
+    """By something that only this attempt had. No match still proves nothing: it may have begun later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """The abilities of one provider type.
@@ -34,6 +45,7 @@ class Capabilities:
         cancel: what a cancel request does.
         cancel_is_free: whether a cancelled job is certain not to be charged.
         output_seconds: how long its links to results live, or None when the bytes come with the answer.
+        find: how well a job can be found whose id was never told; anything but ``None`` needs a ``Finder``.
         submit_seconds: how long one submit may take before its outcome counts as unknown.
     """
 
@@ -42,4 +54,5 @@ class Capabilities:
     cancel: Cancel = Cancel.NONE
     cancel_is_free: bool = False
     output_seconds: int | None = None
+    find: Find = Find.NONE
     submit_seconds: float = 30.0

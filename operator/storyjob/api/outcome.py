@@ -112,6 +112,18 @@ class Unknown:
 Submission = Accepted | Done | Rejected | Unknown
 
 
+@dataclass(frozen=True, slots=True)
+class NoTrace:
+    """No job of a lost attempt was found. That is no proof that there is none."""
+
+    message: str
+    answered: bool = True
+    """False when the provider did not answer the question: ask again later."""
+
+
+Trace = Accepted | Done | NoTrace
+
+
 class JobPhase(StrEnum):
     """What a provider says of a job when asked."""
 

@@ -6,14 +6,16 @@ It never repeats a submit: a repeated POST can buy a second job (the vendors' ow
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
 
 import httpx
 
 from storyjob.api.capabilities import Capabilities
-from storyjob.api.outcome import Observation, Submission
+from storyjob.api.outcome import Observation, Submission, Trace
 from storyjob.api.step import StepKind
 
 
@@ -54,6 +56,11 @@ class Attempt:
     deadline_seconds: int
     """How long the provider may work on it; sent to those that can stop a job by themselves."""
 
+    @property
+    def token_hash(self) -> str:
+        """What is kept of the token. Not a secret: it may name a place where this attempt's output goes."""
+        return hashlib.sha256(self.token.encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -63,6 +70,23 @@ class Job:
     step: StepKind
     model: str
     handles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An attempt that went out and was never answered, and everything that may tell its job apart."""
+
+    step: StepKind
+    model: str
+    token_hash: str
+    since: datetime
+    """When the intent was written: a job that is older cannot be ours."""
+    until: datetime
+    """When the submit was given up at the latest: a job that is younger cannot be ours."""
+    request: Request | None = None
+    """What was asked for; None when the wish was edited since, so that nothing can be compared."""
+    taken: frozenset[str] = frozenset()
+    """Ids of jobs that belong to other attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +113,16 @@ class Provider(Protocol):
 
     async def cancel(self, job: Job) -> None:
         """Ask the vendor to stop the job; a job already gone is a success. Raises ``httpx.HTTPError``."""
+        ...
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A provider that can look for a job whose id was never told (``capabilities.find``)."""
+
+    async def find(self, lost: Lost) -> Trace:
+        """Return the attempt's job or its result. Only reads; never raises for what the vendor or the network does.
+
+        When several jobs could be it, none is: a wrong guess would leave the right one paid for and unseen.
+        """
         ...
