@@ -1,6 +1,7 @@
 """Owns the bucket: one boto3 client in a bounded thread pool, seen from asyncio.
 
-Cancelling an operation leaves its thread to finish; every operation may be repeated without harm.
+Cancelling an operation leaves its thread to finish, except that a download is given up and waited for: its directory
+may go next. Every operation may be repeated without harm.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -36,6 +38,7 @@ MIB = 1 << 20
 # Threads are ours; with the transfer library's own ones each upload would hold ten parts in memory.
 _TRANSFER = TransferConfig(multipart_threshold=16 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
 _CHUNK = MIB
+GIVE_UP_SECONDS = 5.0  # how long a cancelled download waits for its thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +130,17 @@ class Store:
         place = self._place(key, bucket)
         partial_path = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
+        given_up = threading.Event()
+
         def download() -> bool:
             try:
-                self._stream(place, partial_path, max_bytes)
+                self._stream(place, partial_path, max_bytes, given_up)
                 partial_path.replace(path)
             finally:
                 partial_path.unlink(missing_ok=True)
             return True
 
-        return bool(await self._look_up("get", place, download))
+        return bool(await self._look_up("get", place, download, given_up))
 
     async def head(self, key: str, *, bucket: str | None = None) -> Head | None:
         """Return what the store says of an object, or ``None`` when there is none."""
@@ -222,16 +227,20 @@ class Store:
         # Used as a context manager itself, a body gives out the raw response, which does not check its length.
         return closing(self._client.get_object(Bucket=place.bucket, Key=place.key)["Body"])
 
-    def _stream(self, place: S3Uri, path: Path, max_bytes: int) -> None:
+    def _stream(self, place: S3Uri, path: Path, max_bytes: int, given_up: threading.Event) -> None:
         with self._open(place) as body, path.open("wb") as file:
             left = max_bytes
             for chunk in body.iter_chunks(_CHUNK):
+                if given_up.is_set():
+                    raise StorageError(f"{place} was given up half way")
                 left -= len(chunk)
                 if left < 0:
                     raise StorageError(f"{place} is larger than the allowed {max_bytes} bytes")
                 file.write(chunk)
 
-    async def _look_up(self, operation: str, place: S3Uri, call: Callable[[], T]) -> T | None:
+    async def _look_up(
+        self, operation: str, place: S3Uri, call: Callable[[], T], given_up: threading.Event | None = None
+    ) -> T | None:
         def missing_is_none() -> T | None:
             try:
                 return call()
@@ -240,11 +249,20 @@ class Store:
                     return None
                 raise
 
-        return await self._run(operation, place, missing_is_none)
+        return await self._run(operation, place, missing_is_none, given_up)
 
-    async def _run(self, operation: str, place: S3Uri, call: Callable[[], T]) -> T:
+    async def _run(
+        self, operation: str, place: S3Uri, call: Callable[[], T], given_up: threading.Event | None = None
+    ) -> T:
+        job = self._pool.submit(call)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+            return await asyncio.wrap_future(job)
+        except asyncio.CancelledError:
+            if given_up is not None and not job.cancelled():
+                given_up.set()
+                ended, _ = await asyncio.wait([asyncio.wrap_future(job)], timeout=GIVE_UP_SECONDS)
+                _ = [each.exception() for each in ended]
+            raise
         except S3_ERRORS as error:
             raise storage_error(operation, str(place), self.config.endpoint, error) from error
         except OSError as error:

@@ -8,9 +8,10 @@ from support.place import Place
 
 
 def test_at_the_deadline_nothing_more_is_bought_and_what_runs_is_collected(place: Place) -> None:
-    place.providers("pictures", polling={"initialSeconds": 2, "factor": 1})
+    # The deadline leaves a slow machine time to begin; the first poll comes only after it.
+    place.providers("pictures", polling={"initialSeconds": 8, "factor": 1})
     place.stage.fault("lost-webhook", match={"prompt_contains": place.tag})
-    wish = place.story(place.scene("hill"), place.scene("lake"), parallelism={"image": 1}, activeDeadlineSeconds=1)
+    wish = place.story(place.scene("hill"), place.scene("lake"), parallelism={"image": 1}, activeDeadlineSeconds=6)
     name = place.apply(wish)["metadata"]["name"]
     story = place.ended(name)
     assert story["status"]["phase"] == "Failed"
