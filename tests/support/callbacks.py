@@ -12,6 +12,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 Json = dict[str, Any]
 
 
@@ -28,6 +30,26 @@ def signed(secret: str, body: bytes, *, at: float | None = None, event: str = "m
         "webhook-id": event,
         "webhook-timestamp": stamp,
         "webhook-signature": "v1," + base64.b64encode(mac).decode(),
+    }
+
+
+def a_jwks(*keys: Ed25519PrivateKey) -> str:
+    """Return the JWKS of the keys' public halves, as fal publishes it, in one line."""
+    xs = [base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).rstrip(b"=").decode() for key in keys]
+    return json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x} for x in xs]})
+
+
+def signed_by_fal(
+    key: Ed25519PrivateKey, body: bytes, *, at: float | None = None, request_id: str = "abc", user: str = "github|7"
+) -> dict[str, str]:
+    """Return the headers of a genuine webhook of fal."""
+    stamp = str(int(time.time() if at is None else at))
+    message = "\n".join((request_id, user, stamp, hashlib.sha256(body).hexdigest())).encode()
+    return {
+        "X-Fal-Webhook-Request-Id": request_id,
+        "X-Fal-Webhook-User-Id": user,
+        "X-Fal-Webhook-Timestamp": stamp,
+        "X-Fal-Webhook-Signature": key.sign(message).hex(),
     }
 
 

@@ -79,6 +79,11 @@ class FakeCluster(Cluster):
         made = {"generation": 1, "uid": f"uid-{key[1]}", "creationTimestamp": "2026-01-01T00:00:00Z"}
         return self.put(resource, body | {"metadata": body["metadata"] | made})
 
+    async def merge_patch(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
+        self.writes += 1
+        self._fail("merge_patch")
+        return self.put(resource, _merged(self._find(resource, namespace, name), body))
+
     async def json_patch(
         self,
         resource: Resource,
@@ -112,3 +117,14 @@ class FakeCluster(Cluster):
     def _fail(self, method: str) -> None:
         if method in self.fails:
             raise self.fails[method]
+
+
+def _merged(target: Json, patch: Json) -> Json:
+    """Apply a merge patch (RFC 7386)."""
+    merged = {key: value for key, value in target.items() if key not in patch or patch[key] is not None}
+    for key, value in patch.items():
+        if isinstance(value, dict):
+            merged[key] = _merged(merged.get(key) or {}, value)
+        elif value is not None:
+            merged[key] = value
+    return merged

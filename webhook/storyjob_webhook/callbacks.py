@@ -18,7 +18,7 @@ from aiohttp import web
 from storyjob.api.errors import SignatureError
 from storyjob.api.outcome import Callback
 from storyjob.api.step import StepKind
-from storyjob.providers.signatures import signing_types, verify
+from storyjob.providers.signatures import calling_types, needs_key, verify
 from storyjob_webhook.accounts import Account, AccountIndex
 from storyjob_webhook.keys import SigningKeys
 from storyjob_webhook.metrics import Metrics
@@ -120,8 +120,10 @@ class Callbacks:
         return scene
 
     async def _verify(self, account: Account, request: web.Request, body: bytes) -> Callback:
-        if account.type not in signing_types():
-            raise Refusal(401, "NotSigned", "webhooks of this provider type are not signed, so none is believed")
+        if account.type not in calling_types():
+            raise Refusal(401, "NotExpected", "this provider type sends no webhooks, so none is believed")
+        if not needs_key(account.type):
+            return _believe(account, request, body, ())
         keys = await self._keys.of(account.uid)
         if not keys:
             self._log.warning(
@@ -136,10 +138,15 @@ class Callbacks:
             newer = await self._keys.newer_of(account.uid, keys)
             if not newer:
                 raise Refusal(401, "SignatureWrong", str(error)) from error
-        try:
-            return verify(account.type, request.headers, body, newer, time.time())
-        except SignatureError as error:
-            raise Refusal(401, "SignatureWrong", str(error)) from error
+        return _believe(account, request, body, newer)
+
+
+def _believe(account: Account, request: web.Request, body: bytes, keys: tuple[str, ...]) -> Callback:
+    """Return what the callback says. Raises a 401 ``Refusal``."""
+    try:
+        return verify(account.type, request.headers, body, keys, time.time())
+    except SignatureError as error:
+        raise Refusal(401, "SignatureWrong", str(error)) from error
 
 
 def parse_target(request: web.Request) -> Target:

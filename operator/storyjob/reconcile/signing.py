@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import logging
+import time
+from functools import partial
 
 import httpx
 
@@ -15,39 +17,60 @@ from storyjob.cluster.errors import Conflict, NotFound
 from storyjob.cluster.resources import SECRETS
 from storyjob.providers.registry import provider_type
 from storyjob.reconcile.credentials import read_secret
+from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 
 KEYS_SECRET = "storyjob-webhook-keys"  # noqa: S105 (its name)
+# Vendors change their keys; fal's must not be used for longer than a day without looking again.
+FETCH_AGAIN_SECONDS = 6 * 3600.0
+READ_AGAIN_SECONDS = 60.0  # a key that a person exchanged in its Secret is published this soon
+TRY_AGAIN_SECONDS = 10.0
 
 
 async def publish_signing_key(world: World, provider: MediaProvider) -> None:
-    """Write the provider's signing key into the Secret that the sidecar reads, unless it is there already.
+    """Bring the key that signs the provider's webhooks to the sidecar, when it is time to look for it.
 
-    A key that cannot be had now is had at the next pass; until then callbacks are refused and polling carries on.
+    A key that cannot be had now is looked for again soon; until then callbacks are refused and polling carries on.
     """
-    uid = provider.metadata.uid
     if world.settings.callback_url is None or Mode.WEBHOOK not in world.vendors.capabilities(provider).modes:
         return
-    if world.desk.signing.get(uid) == provider.metadata.generation:
+    meta = provider.metadata
+    known = world.desk.signing.get(meta.uid)
+    if known is None:
+        # Waited for once, so that the first callback finds its key.
+        await _publish(world, provider)
         return
+    generation, again_at = known
+    if generation == meta.generation and time.monotonic() < again_at:
+        return
+    # A task: a vendor that does not answer must not hold up what is bought meanwhile.
+    world.tasks.start(("signing-key", meta.uid), Pool.LOOK_UP, partial(_publish, world, provider), lambda: None)
+
+
+async def _publish(world: World, provider: MediaProvider) -> None:
+    uid, again = provider.metadata.uid, READ_AGAIN_SECONDS if provider.spec.webhook else FETCH_AGAIN_SECONDS
     try:
         key = await _signing_key(world, provider)
-    except (CredentialsError, StoryJobError, httpx.HTTPError) as error:
+        if key is not None:
+            await _write(world, uid, key)
+    except (StoryJobError, httpx.HTTPError) as error:
         _log.warning("MediaProvider %s: no signing key: %s", provider.metadata.name, error)
-        return
-    if key is not None:
-        await _write(world, uid, key)
-    world.desk.signing[uid] = provider.metadata.generation
+        again = TRY_AGAIN_SECONDS
+    world.desk.signing[uid] = (provider.metadata.generation, time.monotonic() + again)
 
 
 async def _signing_key(world: World, provider: MediaProvider) -> str | None:
     if provider.spec.webhook is not None:
         return await read_secret(world.cluster, provider.metadata.namespace, provider.spec.webhook.secret_ref)
     fetch = provider_type(provider.spec.type).signing_secret
+    if fetch is None:
+        return None
     connection = world.vendors.connection(key_of(provider))
-    return await fetch(connection) if fetch is not None and connection is not None else None
+    if connection is None:
+        raise CredentialsError("how the provider is reached is not known yet")
+    return await fetch(connection)
 
 
 async def _write(world: World, uid: str, key: str) -> None:

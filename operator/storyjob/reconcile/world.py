@@ -102,8 +102,8 @@ class Desk:
     """Scenes of somebody else, and the story that waits for the name of each."""
     buying: dict[StepId, tuple[Key, str]] = field(default_factory=dict)
     """Steps that a purchase works on: their provider and input hash."""
-    signing: dict[str, int] = field(default_factory=dict)
-    """By MediaProvider uid: the generation whose signing key the sidecar has."""
+    signing: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """By MediaProvider uid: of which generation the signing key was looked for, and when to look again (monotonic)."""
     published: dict[str, float] = field(default_factory=dict)
     """By story uid: when its status was last written, monotonic seconds."""
     started: dict[Key, list[datetime]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook
 from storyjob.api.errors import SignatureError
 from storyjob.api.outcome import Callback
 from storyjob.providers.registry import PROVIDERS
-from storyjob.providers.signatures import signing_types, verify
+from storyjob.providers.signatures import calling_types, needs_key, verify
 
 KEY = b"0123456789abcdef01234567"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -105,15 +105,37 @@ def test_everything_else_is_refused(given_headers: dict[str, str], body: bytes, 
 
 
 @pytest.mark.parametrize("provider_type", ["elevenlabs", "vertex-veo", "nobody", "", "Replicate"])
-def test_a_type_that_does_not_sign_is_never_believed(provider_type: str) -> None:
-    with pytest.raises(SignatureError, match="does not sign"):
+def test_a_type_that_never_calls_is_never_believed(provider_type: str) -> None:
+    with pytest.raises(SignatureError, match="sends no webhooks"):
         verify(provider_type, headers(), BODY, [SECRET], NOW)
 
 
-def test_every_type_that_calls_back_signs() -> None:
+def test_every_type_that_calls_back_is_listed() -> None:
     calling = {name for name, known in PROVIDERS.items() if "Webhook" in known.capabilities.modes}
 
-    assert calling == signing_types()
+    assert calling <= calling_types()
+
+
+@pytest.mark.parametrize(("provider_type", "needed"), [("replicate", True), ("nobody", True), ("luma", False)])
+def test_only_a_type_that_does_not_sign_does_without_a_key(provider_type: str, needed: bool) -> None:
+    assert needs_key(provider_type) is needed
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param({"id": "g1", "state": "queued"}, ("g1", False), id="queued"),
+        pytest.param({"id": "g1", "state": "dreaming"}, ("g1", False), id="at work"),
+        pytest.param({"id": "g1", "state": "completed"}, ("g1", True), id="completed"),
+        pytest.param({"id": "g1", "state": "failed"}, ("g1", True), id="failed"),
+        pytest.param({"id": "g1", "state": "new word"}, ("g1", True), id="a state nobody knows is asked about"),
+        pytest.param({"id": "../g1"}, (None, True), id="an id that is a path"),
+    ],
+)
+def test_an_unsigned_callback_says_how_the_job_stands(body: dict[str, str], expected: tuple[str | None, bool]) -> None:
+    callback = verify("luma", {}, json.dumps(body).encode(), [], NOW)
+
+    assert (callback.job_id, callback.ended) == expected
 
 
 def test_we_agree_with_the_official_libraries() -> None:

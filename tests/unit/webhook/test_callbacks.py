@@ -7,11 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from storyjob.cluster.errors import Conflict, Forbidden, Unavailable
 from storyjob.cluster.resources import PROVIDERS, SCENES, SECRETS
 from storyjob_webhook import keys, recorder
-from support.callbacks import Job, a_provider, a_signing_secret, keys_secret, signed
+from support.callbacks import Job, a_jwks, a_provider, a_signing_secret, keys_secret, signed, signed_by_fal
 
 World = Any
 
@@ -135,6 +136,33 @@ async def test_without_a_known_key_the_vendor_is_asked_to_come_back(world: World
     for _ in range(3):
         assert (await world.call(job))[0] == 503
     assert caplog.text.count("no signing secret is known") == 1
+
+
+async def test_a_provider_that_does_not_sign_needs_no_key(world: World) -> None:
+    world.cluster.put(PROVIDERS, a_provider(name="dream", type_="luma"))
+    job = world.running(phase="Submitting", job_id=None, provider="dream")
+    reads = world.cluster.reads
+    assert await world.call(job, body=b'{"id": "abc", "state": "dreaming"}', headers={}) == (
+        200,
+        {"status": "recorded"},
+    )
+    assert (world.callback_of(job)["jobId"], world.callback_of(job)["ended"]) == ("abc", False)
+    assert await world.call(job, body=b'{"id": "abc", "state": "completed"}', headers={}) == (
+        200,
+        {"status": "recorded"},
+    )
+    assert world.callback_of(job)["ended"] is True
+    assert world.cluster.reads == reads
+
+
+async def test_a_callback_signed_by_fal_is_recorded(world: World) -> None:
+    key = Ed25519PrivateKey.generate()
+    world.cluster.put(PROVIDERS, a_provider(name="fal", type_="fal"))
+    world.cluster.put(SECRETS, keys_secret("storyjob-system", {"uid-of-fal": [a_jwks(key)]}))
+    job = world.running(phase="Submitting", job_id=None, provider="fal")
+    body = b'{"request_id": "abc", "status": "OK", "payload": {}}'
+    assert await world.call(job, body=body, headers=signed_by_fal(key, body)) == (200, {"status": "recorded"})
+    assert world.callback_of(job)["jobId"] == "abc"
 
 
 async def test_a_missing_key_is_read_again_but_not_at_every_callback(world: World, monkeypatch: Any) -> None:

@@ -87,9 +87,20 @@ async def test_an_old_callback_cannot_be_replayed(world: World) -> None:
     assert await refused(world, job, 401, headers=headers) == "SignatureWrong"
 
 
-async def test_a_provider_that_does_not_sign_is_not_believed(world: World) -> None:
+async def test_a_provider_that_never_calls_is_not_believed(world: World) -> None:
     world.cluster.put(PROVIDERS, a_provider(name="voice", type_="elevenlabs"))
-    assert await refused(world, world.running(provider="voice"), 401) == "NotSigned"
+    assert await refused(world, world.running(provider="voice"), 401) == "NotExpected"
+
+
+async def test_a_provider_that_does_not_sign_needs_the_token_all_the_same(world: World) -> None:
+    world.cluster.put(PROVIDERS, a_provider(name="dream", type_="luma"))
+    job = world.running(provider="dream")
+    assert await refused(world, job, 403, url=job.path + "?token=" + "0" * 32, headers={}) == "TokenWrong"
+
+
+async def test_an_unsigned_callback_that_is_no_json_is_refused(world: World) -> None:
+    world.cluster.put(PROVIDERS, a_provider(name="dream", type_="luma"))
+    assert await refused(world, world.running(provider="dream"), 401, headers={}, body=b"<html>") == "SignatureWrong"
 
 
 async def test_a_provider_of_another_namespace_does_not_count(world: World) -> None:

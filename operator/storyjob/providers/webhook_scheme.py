@@ -1,0 +1,71 @@
+"""What a webhook scheme is: how a callback is known to be genuine, and where in it the job stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storyjob.api.errors import SignatureError
+
+Headers = Mapping[str, str]
+
+TOLERANCE_SECONDS = 300.0
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a callback's body says. Only a hint, also when it is genuine."""
+
+    job_id: str | None = None
+    ended: bool = True
+    """False when it only says that the job has begun or goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How one vendor calls back.
+
+    ``read`` takes the body's JSON object, an empty one when it is none. ``check`` takes headers, raw body, keys (as
+    the operator published them, several while they are rotated) and Unix seconds; it returns the event's id or raises
+    ``SignatureError``, and never anything else. None: the vendor does not sign, so that only the random token in the
+    URL tells its callbacks from anybody's.
+    """
+
+    read: Callable[[Mapping[str, Any]], Message]
+    check: Callable[[Headers, bytes, Sequence[str], float], str] | None
+
+
+def header(headers: Headers, name: str) -> str:
+    """Return the one value of a header (``name`` in lower case), or nothing."""
+    found = [value for key, value in headers.items() if key.lower() == name]
+    # Two values for one header: which of them the vendor had signed is anybody's guess.
+    return found[0].strip() if len(found) == 1 else ""
+
+
+def fresh_timestamp(headers: Headers, name: str, now: float) -> str:
+    """Return the header that says when the callback was signed. Raises ``SignatureError`` when that is not now."""
+    timestamp = header(headers, name)
+    if not _TIMESTAMP.fullmatch(timestamp):
+        raise SignatureError(f"{name} is missing or not Unix seconds")
+    if not abs(now - int(timestamp)) <= TOLERANCE_SECONDS:
+        raise SignatureError(f"{name} is more than 5 minutes away from now; are the clocks right?")
+    return timestamp
+
+
+def json_document(body: bytes) -> Mapping[str, Any]:
+    """Return the body's JSON object, an empty one for other JSON. Raises ``SignatureError``."""
+    try:
+        document: Any = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise SignatureError("the callback is genuine but its body is not JSON") from error
+    return document if isinstance(document, dict) else {}
+
+
+def job_id(value: object) -> str | None:
+    """Return a job's id if it is one: it becomes a part of paths."""
+    return value if isinstance(value, str) and _JOB_ID.fullmatch(value) else None

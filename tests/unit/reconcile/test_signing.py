@@ -1,0 +1,142 @@
+"""The sidecar gets the keys that sign webhooks, also after the vendor changed them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from storyjob.api.errors import CredentialsError
+from storyjob.api.mediaprovider import MediaProvider
+from storyjob.cluster.resources import SECRETS
+from storyjob.providers import registry
+from storyjob.providers.base import Connection
+from storyjob.reconcile import signing
+from storyjob.reconcile.signing import KEYS_SECRET, publish_signing_key
+from storyjob.reconcile.tasks import Tasks
+from storyjob.reconcile.world import World
+from support.callbacks import a_provider
+from support.fake_cluster import FakeCluster
+
+NAMESPACE = "storyjob-system"
+
+
+@dataclass
+class Account:
+    """A vendor's account whose signing key can be fetched, and as much of the world as that needs."""
+
+    key: str | Exception = "whsec_one"
+    fetches: int = 0
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    tasks: Tasks = field(default_factory=Tasks)
+
+    def __post_init__(self) -> None:
+        self.desk = SimpleNamespace(signing={})
+        self.settings = SimpleNamespace(callback_url="https://stories.example", namespace=NAMESPACE)
+        connection = Connection("https://api.example", "secret", cast(httpx.AsyncClient, None))
+        self.vendors = SimpleNamespace(
+            capabilities=lambda provider: registry.provider_type(provider.spec.type).capabilities,
+            connection=lambda key: connection,
+        )
+
+    async def fetch(self, connection: Connection) -> str:
+        self.fetches += 1
+        if isinstance(self.key, Exception):
+            raise self.key
+        return self.key
+
+    async def publish(self, provider: MediaProvider) -> None:
+        await publish_signing_key(cast(World, self), provider)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(self.tasks) == 0
+
+    def published(self) -> str | None:
+        secret = self.cluster.objects[SECRETS.plural].get((NAMESPACE, KEYS_SECRET))
+        return base64.b64decode(secret["data"]["uid-of-flux"]).decode() if secret else None
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    made = Account()
+    kinds = {"replicate": replace(registry.PROVIDERS["replicate"], signing_secret=made.fetch)}
+    monkeypatch.setattr(registry, "PROVIDERS", MappingProxyType(dict(registry.PROVIDERS) | kinds))
+    return made
+
+
+def provider(generation: int = 1, **spec: Any) -> MediaProvider:
+    item = a_provider()
+    item["metadata"] |= {"generation": generation, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return MediaProvider.model_validate(item | {"spec": item["spec"] | spec})
+
+
+async def test_a_fetched_key_is_published_once(account: Account) -> None:
+    for _ in range(3):
+        await account.publish(provider())
+    assert (account.published(), account.fetches) == ("whsec_one", 1)
+
+
+async def test_an_old_key_is_fetched_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing, "FETCH_AGAIN_SECONDS", 0.0)
+    await account.publish(provider())
+    account.key = "whsec_two"
+    await account.publish(provider())
+    assert (account.published(), account.fetches) == ("whsec_two", 2)
+
+
+async def test_a_changed_provider_has_its_key_fetched_at_once(account: Account) -> None:
+    await account.publish(provider())
+    await account.publish(provider(generation=2))
+    assert account.fetches == 2
+
+
+@pytest.mark.parametrize("error", [CredentialsError("no"), httpx.ConnectError("no")], ids=lambda e: type(e).__name__)
+async def test_a_key_that_cannot_be_had_is_tried_again_but_not_at_every_pass(
+    account: Account, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    account.key = error
+    await account.publish(provider())
+    await account.publish(provider())
+    assert (account.published(), account.fetches) == (None, 1)
+    account.key = "whsec_one"
+    account.desk.signing["uid-of-flux"] = (1, 0.0)
+    await account.publish(provider())
+    assert account.published() == "whsec_one"
+
+
+async def test_a_key_that_cannot_be_fetched_again_stays(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing, "FETCH_AGAIN_SECONDS", 0.0)
+    await account.publish(provider())
+    account.key = CredentialsError("no")
+    await account.publish(provider())
+    assert (account.published(), account.fetches) == ("whsec_one", 2)
+
+
+async def test_a_key_given_in_a_secret_is_read_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing, "READ_AGAIN_SECONDS", 0.0)
+    given = provider(webhook={"secretRef": {"name": "keys", "key": "signing"}})
+    for key in ("whsec_old", "whsec_new"):
+        secret = {
+            "metadata": {"namespace": "default", "name": "keys", "labels": {"storyjob.dev/credentials": "true"}},
+            "data": {"signing": base64.b64encode(key.encode()).decode()},
+        }
+        account.cluster.put(SECRETS, secret)
+        await account.publish(given)
+        assert account.published() == key
+    assert account.fetches == 0
+
+
+async def test_without_a_callback_url_no_key_is_fetched(account: Account) -> None:
+    account.settings.callback_url = None
+    await account.publish(provider())
+    assert (account.fetches, account.cluster.writes) == (0, 0)
+
+
+async def test_a_provider_that_never_calls_needs_no_key(account: Account) -> None:
+    await account.publish(provider(type="elevenlabs"))
+    assert (account.fetches, account.cluster.writes) == (0, 0)
