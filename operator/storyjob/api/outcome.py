@@ -50,6 +50,14 @@ class UrlOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class Authorization:
+    """A provider's credentials for one download: sent to the origin of ``endpoint`` only, and kept nowhere."""
+
+    endpoint: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class BytesOutput:
     """A result that came with the answer."""
 

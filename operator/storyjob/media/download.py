@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import httpx
 
-from storyjob.api.errors import InvalidInput, MediaError, OutputExpired
+from storyjob.api.errors import CredentialsError, InvalidInput, MediaError, OutputExpired
+from storyjob.api.outcome import Authorization
 from storyjob.egress import Forbidden, check_url, origin, shown
 
 MAX_REDIRECTS = 3
 _EXPIRED = frozenset({403, 404, 410})
+_NO_RIGHT = frozenset({401, 403})
 _TRY_AGAIN = frozenset({401, 408, 425, 429})
 _DECODED_CHUNK = 1 << 16
 _BATCH = 1 << 20
@@ -30,14 +32,6 @@ class FetchLimits:
     idle_seconds: float = 30.0
     media_seconds: float = 3600.0
     """How long a sound or a clip may play."""
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """A provider's credentials: sent to the origin of ``endpoint`` only."""
-
-    endpoint: str
-    headers: Mapping[str, str] = field(repr=False)
 
 
 class Sink:
@@ -86,8 +80,8 @@ class Downloader:
     async def download(self, url: str, sink: Sink, authorization: Authorization | None = None) -> None:
         """Write what the link holds into the sink.
 
-        Raises ``OutputExpired`` for a dead link, ``MediaError`` for everything else; its ``retryable`` says
-        whether the same link may work later.
+        Raises ``OutputExpired`` for a dead link, ``CredentialsError`` when the link is refused to the credentials
+        that were sent, ``MediaError`` for everything else; its ``retryable`` says whether the same link may work later.
         """
         try:
             async with asyncio.timeout(self.limits.total_seconds):
@@ -116,6 +110,9 @@ class Downloader:
                 if response.has_redirect_location:
                     url = str(response.url.join(response.headers["location"]))
                     continue
+                if authorization and response.status_code in _NO_RIGHT:
+                    place = shown(str(response.url))
+                    raise CredentialsError(f"{place} answers {response.status_code}: the credentials may not read it")
                 await self._receive(response, sink)
                 return
         raise MediaError(f"{shown(url)} redirects more than {MAX_REDIRECTS} times")

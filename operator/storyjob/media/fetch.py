@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storyjob.api.errors import MediaError
-from storyjob.api.outcome import BytesOutput, Output, UrlOutput
+from storyjob.api.outcome import Authorization, BytesOutput, Output, UrlOutput
 from storyjob.api.step import StepKind
-from storyjob.media.download import Authorization, Downloader, Sink
+from storyjob.media.download import Downloader, Sink
 from storyjob.media.probe import Probe, check_kind, probe
 
 
@@ -45,7 +45,8 @@ async def fetch(
     """Fetch one result into ``directory``.
 
     ``authorization`` is used when the output asks for it. On any failure, cancelling included, nothing is left
-    behind. Raises ``MediaError``; ``OutputExpired`` when the link is dead.
+    behind. Raises ``MediaError``; ``OutputExpired`` when the link is dead; ``CredentialsError`` when it is refused to
+    the credentials.
     """
     path = directory / f"{secrets.token_hex(8)}.part"
     try:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import httpx
 
 from storyjob.api.capabilities import Capabilities
-from storyjob.api.outcome import Observation, Submission, Trace
+from storyjob.api.outcome import Authorization, Observation, Submission, Trace
 from storyjob.api.step import StepKind
 
 
@@ -124,5 +124,17 @@ class Finder(Protocol):
         """Return the attempt's job or its result. Only reads; never raises for what the vendor or the network does.
 
         When several jobs could be it, none is: a wrong guess would leave the right one paid for and unseen.
+        """
+        ...
+
+
+@runtime_checkable
+class Authorizer(Protocol):
+    """A provider whose results can only be downloaded with its credentials (``UrlOutput.authorized``)."""
+
+    async def authorize(self, url: str) -> Authorization | None:
+        """Return the credentials for one download, None when ``url`` leads to a host that is not the provider's own.
+
+        Raises ``CredentialsError`` when there are none to be had now.
         """
         ...

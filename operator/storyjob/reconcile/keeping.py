@@ -10,30 +10,31 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from storyjob.api.errors import MediaError, OutputExpired, StorageError
+from storyjob.api.errors import CredentialsError, MediaError, OutputExpired, StorageError
 from storyjob.api.outcome import Failure, FailureKind, Result
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepOutput, StepStatus
 from storyjob.api.step import StepPhase
-from storyjob.media.fetch import Fetched, fetch
+from storyjob.media.fetch import Fetched
 from storyjob.media.keep import Made, Slot, keep
 from storyjob.media.record import Record
 from storyjob.planning import step as turns
 from storyjob.planning.retry import verdict
 from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.remember import remember, wake_story
 from storyjob.reconcile.world import World, now
 
 _log = logging.getLogger(__name__)
 
-FETCHES = 4  # tries of one link before the provider is asked again
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
 
 
 async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
     """Fetch a result, store it, and write that it is stored; or write why it cannot be taken.
 
-    ``step`` is the attempt as it was when the result came. Raises ``OutputExpired`` when the link is dead.
+    ``step`` is the attempt as it was when the result came. Raises ``OutputExpired`` when the link is dead. Without the
+    credentials that a download needs, nothing is written.
     """
     world.desk.generated.add(attempt.step)
     wake_story(world, attempt.scene)
@@ -46,9 +47,12 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
 async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
     with tempfile.TemporaryDirectory(dir=world.work_dir, prefix="result-") as folder:
         try:
-            fetched = await _fetch(world, attempt, result, Path(folder))
+            fetched = await fetch_result(world, attempt, step, result.output, Path(folder))
         except OutputExpired:
             raise
+        except CredentialsError as error:
+            await _cannot_reach(world, attempt, str(error))
+            return
         except MediaError as error:
             await _cannot_take(world, attempt, str(error))
             return
@@ -67,22 +71,6 @@ def step_output(world: World, record: Record) -> StepOutput:
         content_type=record.content_type,
         seconds=None if record.seconds is None else round(record.seconds, 3),
     )
-
-
-async def _fetch(world: World, attempt: AttemptRef, result: Result, folder: Path) -> Fetched:
-    pause = FIRST_PAUSE
-    for left in reversed(range(FETCHES)):
-        try:
-            return await fetch(
-                result.output, kind=attempt.kind, downloader=world.downloader(attempt.kind), directory=folder
-            )
-        except MediaError as error:
-            if not error.retryable or left == 0:
-                raise
-            _log.warning("%s %s: %s; fetching again in %.1f s", attempt.scene, attempt.kind, error, pause)
-        await asyncio.sleep(pause)
-        pause *= 2
-    raise AssertionError("unreachable: the last try returns or raises")
 
 
 async def _store(
@@ -111,6 +99,14 @@ async def _store(
 
 def _held(step: StepStatus, *, message: str) -> StepStatus:
     return step if step.phase is StepPhase.STORING else turns.hold(step, Reason.STORAGE, message)
+
+
+async def _cannot_reach(world: World, attempt: AttemptRef, message: str) -> None:
+    """Leave the attempt as it is: the result is paid for, and the next question about its job leads here again."""
+    note = f"The {attempt.kind} is made but cannot be fetched yet: {message}"
+    _log.warning("%s: %s", attempt.scene, note)
+    if (scene := world.caches.scenes.get(attempt.scene)) is not None:
+        await world.events.tell("Scene", scene.metadata, Reason.CREDENTIALS, note, level="Warning")
 
 
 async def _cannot_take(world: World, attempt: AttemptRef, message: str) -> None:

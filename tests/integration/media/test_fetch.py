@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storyjob.api.errors import MediaError, OutputExpired
-from storyjob.api.outcome import BytesOutput, UrlOutput
+from storyjob.api.errors import CredentialsError, MediaError, OutputExpired
+from storyjob.api.outcome import Authorization, BytesOutput, UrlOutput
 from storyjob.api.step import StepKind
 from storyjob.egress import public_client
-from storyjob.media.download import Authorization, Downloader, FetchLimits
+from storyjob.media.download import Downloader, FetchLimits
 from storyjob.media.fetch import Fetched, fetch
 from support.hostile import Server, hostile_server
 from support.media import clip, picture
@@ -146,6 +146,17 @@ async def test_credentials_go_to_the_providers_own_origin_only(
     expected = {"to/start": "Bearer s3cret", "to/other": None, "to/own": None, "picture.png": None}
     assert sent == expected
     assert "s3cret" not in repr(mine)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_link_that_is_refused_to_our_credentials_is_not_dead(
+    server: Server, downloader: Downloader, tmp_path: Path, status: int
+) -> None:
+    mine = Authorization(server.url(""), {"authorization": "Bearer s3cret"})
+    with pytest.raises(CredentialsError, match=f"answers {status}") as caught:
+        await get(downloader, server.url(f"/status/{status}?token=s"), tmp_path, authorization=mine)
+    assert "s3cret" not in str(caught.value)
+    assert left_in(tmp_path) == []
 
 
 async def test_credentials_are_not_sent_for_an_open_link(
