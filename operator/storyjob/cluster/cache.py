@@ -36,7 +36,8 @@ class Cache(Generic[T]):
         self._objects: dict[Key, T] = {}
         self._indexes = indexes
         self._gone: dict[str, None] = {}
-        self._indexed: dict[str, dict[Hashable, set[Key]]] = {name: defaultdict(set) for name in indexes}
+        # Not sets: what is found comes in the order in which it was seen, the same in every run.
+        self._indexed: dict[str, dict[Hashable, dict[Key, None]]] = {name: defaultdict(dict) for name in indexes}
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -64,7 +65,7 @@ class Cache(Generic[T]):
         self._objects[key] = item
         for name, index in self._indexes.items():
             for value in index(item):
-                self._indexed[name][value].add(key)
+                self._indexed[name][value][key] = None
         return True
 
     def drop(self, key: Key, uid: str | None = None) -> T | None:
@@ -97,7 +98,7 @@ class Cache(Generic[T]):
         for name, index in self._indexes.items():
             for value in index(known):
                 keys = self._indexed[name][value]
-                keys.discard(key)
+                keys.pop(key, None)
                 if not keys:
                     del self._indexed[name][value]
 

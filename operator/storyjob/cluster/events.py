@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from datetime import UTC, datetime
 from typing import Literal
 
+from storyjob.ambient import now, random_hex
 from storyjob.api.resource import API_VERSION, ObjectMeta
 from storyjob.cluster.client import Cluster
 from storyjob.cluster.errors import ClusterError
@@ -36,8 +35,8 @@ class Events:
         body = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{meta.name}.{uuid.uuid4().hex[:16]}", "namespace": meta.namespace},
-            "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "metadata": {"name": f"{meta.name}.{random_hex(8)}", "namespace": meta.namespace},
+            "eventTime": now().isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,
             "action": "Reconcile",

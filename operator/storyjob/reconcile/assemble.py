@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from storyjob.ambient import now
 from storyjob.api.settings import Settings
 from storyjob.api.step import StepKind
 from storyjob.cluster.client import Cluster
@@ -19,7 +20,7 @@ from storyjob.media.download import Downloader, FetchLimits
 from storyjob.media.film import FilmMaker
 from storyjob.media.store import Store, StoreConfig
 from storyjob.reconcile.vendors import Vendors
-from storyjob.reconcile.world import Caches, Desk, World, now
+from storyjob.reconcile.world import Caches, Desk, World
 
 CONNECT_SECONDS, IDLE_SECONDS = 10.0, 60.0
 # Each request looks through the whole pool, so idle connections cost CPU.

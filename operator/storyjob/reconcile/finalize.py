@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
+from storyjob.ambient import now
 from storyjob.api.reasons import Reason
 from storyjob.api.resource import JOBS_FINALIZER
 from storyjob.api.scene import Scene
@@ -22,7 +23,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import wake
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import World, now, provider_key
+from storyjob.reconcile.world import World, provider_key
 
 _log = logging.getLogger(__name__)
 

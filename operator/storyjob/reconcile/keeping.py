@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+from storyjob.ambient import now
 from storyjob.api.errors import CredentialsError, MediaError, OutputExpired, StorageError
 from storyjob.api.outcome import Failure, FailureKind, Result
 from storyjob.api.reasons import Reason
@@ -23,7 +24,7 @@ from storyjob.planning.retry import verdict
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.remember import remember, wake_story
-from storyjob.reconcile.world import World, now
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 

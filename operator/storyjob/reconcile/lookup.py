@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from storyjob.ambient import now
 from storyjob.api.errors import StorageError
 from storyjob.api.scene import Scene, StepStatus
 from storyjob.cluster.cache import key_of
@@ -15,7 +16,7 @@ from storyjob.planning.plan import Search
 from storyjob.planning.view import LookUp
 from storyjob.reconcile.keeping import step_output
 from storyjob.reconcile.remember import write_step
-from storyjob.reconcile.world import World, now
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from storyjob.ambient import monotonic
 from storyjob.api.errors import StorageError
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.resource import ApiModel
@@ -160,7 +160,7 @@ class Operator:
         await self._world.tasks.finish(self._world.settings.shutdown_grace_seconds)
 
     async def _reconcile(self, item: Item) -> None:
-        began, result = time.monotonic(), "error"
+        began, result = monotonic(), "error"
         try:
             await _RECONCILERS[item.kind](self._world, item.key)
             result = "ok"
@@ -171,7 +171,7 @@ class Operator:
             self._world.enqueue(item.kind, item.key, STALE_SECONDS)
         finally:
             metrics.RECONCILES.labels(item.kind, result).inc()
-            metrics.RECONCILE_SECONDS.labels(item.kind).observe(time.monotonic() - began)
+            metrics.RECONCILE_SECONDS.labels(item.kind).observe(monotonic() - began)
 
 
 _RECONCILERS = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import datetime
 from functools import partial
 
+from storyjob.ambient import monotonic, now
 from storyjob.api.capabilities import Mode
 from storyjob.api.conditions import Claim, ConditionType, merge
 from storyjob.api.mediaprovider import MediaProvider
@@ -23,7 +23,7 @@ from storyjob.reconcile.purchase import purchase
 from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.signing import publish_signing_key
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import World, holds_slot, now
+from storyjob.reconcile.world import World, holds_slot
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ async def reconcile_provider(world: World, key: Key) -> None:
     provider = world.caches.providers.get(key)
     if provider is None:
         return
-    began = time.monotonic()
+    began = monotonic()
     blocked = await world.vendors.refresh(provider)
     if provider.metadata.terminating:
         await _let_go(world, provider)
@@ -47,7 +47,7 @@ async def reconcile_provider(world: World, key: Key) -> None:
     await _write_status(world, provider, blocked)
     if blocked is None and world.gate.may_buy:
         _admit(world, provider)
-    world.queue.rest(Item(Kind.PROVIDER, key), REST_FACTOR * (time.monotonic() - began))
+    world.queue.rest(Item(Kind.PROVIDER, key), REST_FACTOR * (monotonic() - began))
 
 
 def _admit(world: World, provider: MediaProvider) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
+from storyjob.ambient import monotonic, now
 from storyjob.api.conditions import MESSAGE_LIMIT, ConditionType
 from storyjob.api.storyjob import StoryJob, StoryJobStatus
 from storyjob.cluster.cache import key_of
@@ -13,7 +13,7 @@ from storyjob.cluster.resources import STORYJOBS
 from storyjob.planning.ending import FilmState
 from storyjob.planning.retry import pause_after
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.world import World, now
+from storyjob.reconcile.world import World
 
 INTERVAL = 1.0  # seconds
 TROUBLE = (
@@ -29,7 +29,7 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
     status = _with_film(world, story, status, film)
     if status == story.status:
         return
-    uid, moment = story.metadata.uid, time.monotonic()
+    uid, moment = story.metadata.uid, monotonic()
     since = moment - world.desk.published.get(uid, float("-inf"))
     urgent = status.phase != story.status.phase or status.film_failures != story.status.film_failures
     if since < INTERVAL and not urgent:

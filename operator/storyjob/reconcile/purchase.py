@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import secrets
 
+from storyjob.ambient import now, random_hex
 from storyjob.api.capabilities import Mode
 from storyjob.api.errors import CredentialsError, StorageError
 from storyjob.api.mediaprovider import MediaProvider
@@ -27,7 +27,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.remember import remember, write_step
 from storyjob.reconcile.requests import build_request
-from storyjob.reconcile.world import World, now
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
     if input_hash(scene.spec, offer.step.kind, provider.spec.type, _still_hash(scene)) != offer.input_hash:
         _log.info("%s %s was edited since it was offered", scene.metadata.name, offer.step.kind)
         return
-    token = secrets.token_hex(16)
+    token = random_hex(16)
     try:
         intended = await _write_intent(world, scene, offer, request, token)
     except (TestFailed, NotFound, _Void) as error:

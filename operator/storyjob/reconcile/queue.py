@@ -6,11 +6,11 @@ import asyncio
 import heapq
 import itertools
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import NamedTuple
 
+from storyjob.ambient import monotonic
 from storyjob.cluster.cache import Key
 from storyjob.cluster.errors import ClusterError
 
@@ -41,9 +41,7 @@ Reconcile = Callable[[Item], Awaitable[None]]
 class Queue:
     """Items to reconcile now or later. Adding one that already waits only makes it sooner."""
 
-    def __init__(
-        self, reconcile: Reconcile, *, workers: int = 16, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, reconcile: Reconcile, *, workers: int = 16, monotonic: Callable[[], float] = monotonic) -> None:
         self._reconcile = reconcile
         self._workers = workers
         self._now = monotonic

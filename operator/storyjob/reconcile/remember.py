@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from storyjob.ambient import now
 from storyjob.api.scene import Scene, SceneStatus, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.cache import Key
@@ -11,7 +12,7 @@ from storyjob.cluster.ledger import Exact, Guard, Owned
 from storyjob.planning.scenestatus import rolled_up
 from storyjob.reconcile.attempt import AttemptRef, with_step
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.world import World, now
+from storyjob.reconcile.world import World
 
 SHOWN_AFTER = 0.2  # seconds
 GOING_ON = (StepPhase.SUBMITTING, StepPhase.RUNNING)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from storyjob.ambient import now
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.scene import Scene, StepStatus
 from storyjob.api.step import StepKind, StepPhase
@@ -18,7 +19,7 @@ from storyjob.reconcile.finalize import finalize_scene
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import wake
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import World, now, provider_key
+from storyjob.reconcile.world import World, provider_key
 
 NO_PROVIDER_SECONDS = 30.0  # until a job whose MediaProvider is gone is looked at again
 

@@ -8,6 +8,7 @@ import logging
 import tempfile
 from pathlib import Path
 
+from storyjob.ambient import now
 from storyjob.api.errors import InvalidInput, MediaError, StorageError
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import Scene, SceneStatus, StepOutput
@@ -18,7 +19,7 @@ from storyjob.media.layout import check_source
 from storyjob.media.probe import probe
 from storyjob.planning.scenestatus import rolled_up
 from storyjob.reconcile.remember import wake
-from storyjob.reconcile.world import SourceError, World, now
+from storyjob.reconcile.world import SourceError, World
 
 _log = logging.getLogger(__name__)
 

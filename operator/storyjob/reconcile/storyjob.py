@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from storyjob.ambient import monotonic, now
 from storyjob.api.resource import JOBS_FINALIZER, RETRY_ANNOTATION
 from storyjob.api.scene import Scene, SceneSpec
 from storyjob.api.storyjob import StoryJob
@@ -32,7 +32,7 @@ from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.remember import write_roll_up
 from storyjob.reconcile.source import measure_source
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import World, now
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +82,9 @@ async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], 
     still = Standstill(story.spec.suspend, over, world.gate.storage)
     may_buy = not (problems or still.suspended or over) and world.gate.may_buy
     view = replace(await _gather(world, story, specs, may_buy=may_buy), halted_by=still.reason)
-    began = time.monotonic()
+    began = monotonic()
     plan = plan_story(view)
-    world.queue.rest(Item(Kind.STORY, key_of(story)), REST_FACTOR * (time.monotonic() - began))
+    world.queue.rest(Item(Kind.STORY, key_of(story)), REST_FACTOR * (monotonic() - began))
     if due is not None and not over:
         plan.wake(due)
     if problems:

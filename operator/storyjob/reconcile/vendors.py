@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
 
+from storyjob.ambient import monotonic
 from storyjob.api.capabilities import Capabilities
 from storyjob.api.errors import CredentialsError, InvalidInput
 from storyjob.api.mediaprovider import MediaProvider
@@ -43,7 +43,7 @@ class Vendors:
         cluster: Cluster,
         http: httpx.AsyncClient,
         allowed_hosts: tuple[str, ...],
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = monotonic,
     ) -> None:
         self._cluster = cluster
         self._http = http

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 
+from storyjob.ambient import now
 from storyjob.api.errors import CredentialsError, OutputExpired
 from storyjob.api.outcome import Accepted, Failure, FailureKind, JobPhase, Observation
 from storyjob.api.reasons import Reason
@@ -23,7 +24,7 @@ from storyjob.providers.base import Job, Provider
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.keeping import keep_result, step_output
 from storyjob.reconcile.remember import remember
-from storyjob.reconcile.world import World, now
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 

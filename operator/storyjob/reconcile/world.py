@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from storyjob.ambient import now
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.scene import Scene, SceneSpec, StepStatus
 from storyjob.api.settings import Settings
@@ -27,11 +28,6 @@ from storyjob.planning.view import LookUp, StepId
 from storyjob.reconcile.queue import Item, Kind, Queue
 from storyjob.reconcile.tasks import Tasks
 from storyjob.reconcile.vendors import Vendors
-
-
-def now() -> datetime:
-    """Return the time, as everything in a status is stamped."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)

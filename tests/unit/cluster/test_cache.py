@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from storyjob.api.scene import Scene
 from storyjob.cluster import cache as module
 from storyjob.cluster.cache import Cache, Key, key_of
-from support.builders import a_scene
+from storyjob.planning.children import scene_spec
+from support.builders import a_scene, a_story, story_scene
 from support.properties import quick
 
 FOREST = Key("stories", "fox-forest")
@@ -98,3 +99,12 @@ def test_an_index_files_each_object_under_what_it_is_now(changes: list[tuple[int
             expected = [item for item in cache if value in item.metadata.annotations.values()]
             assert cache.where("annotated", value) == expected
         assert {key_of(item) for item in cache} == ({FOREST} if len(cache) else set())
+
+
+def test_an_index_answers_in_the_order_seen() -> None:
+    cache = a_cache()
+    story = a_story(*(story_scene(name) for name in ("one", "two", "three", "four", "five")))
+    scenes = [a_scene(scene_spec("fox", story.spec, index), annotations={"mark": "a"}) for index in range(5)]
+    for scene in scenes:
+        cache.put(scene)
+    assert cache.where("annotated", "a") == scenes
