@@ -6,12 +6,16 @@ CACHE ?= $(or $(STORYJOB_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/storyjob)
 UV ?= $(or $(shell command -v uv 2>/dev/null),$(CACHE)/uv/bin/uv)
 RUN = $(UV) run --frozen --no-sync
 STORY ?=
+DOCKER ?= docker
+IMAGE ?= storyjob:dev
+# Such as --build-arg BASE=… or --network host.
+IMAGE_FLAGS ?=
 SPEED ?= 1
 
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup binaries demo down run test unit contract integration bench crds lint fmt verify clean
+.PHONY: help setup binaries demo down run test unit contract integration bench image crds lint fmt verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,9 +56,16 @@ integration: binaries ## Run the tests against a real API server and S3
 bench: binaries ## Measure (tests/benchmarks)
 	$(RUN) pytest -m bench tests/benchmarks
 
-lint: setup ## Check style, types and layers
+image: ## Build the container image (IMAGE=name:tag, IMAGE_FLAGS="--build-arg BASE=…")
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(IMAGE_FLAGS) --tag $(IMAGE) \
+	  --build-arg VERSION=$(shell awk -F '"' '/^version = /{print $$2; exit}' pyproject.toml) \
+	  --build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
+	  --build-arg CREATED=$(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z) .
+
+lint: setup ## Check style, types, layers and the Dockerfile
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
+	$(RUN) hadolint Dockerfile
 	$(RUN) mypy
 	$(RUN) lint-imports
 

@@ -37,7 +37,7 @@ def find_ffmpeg() -> str:
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
-        remedy = "install it, set $FFMPEG, or install storyjob-operator[local]"
+        remedy = "install it, set $FFMPEG, or install storyjob-operator[ffmpeg]"
         raise FilmError(f"ffmpeg is not on the PATH: {remedy}") from error
 
 

@@ -87,7 +87,7 @@ class _Engine:
         try:
             import espeakng_loader
         except ImportError as error:
-            raise MediaError("no speech: install the extra storyjob-operator[local]") from error
+            raise MediaError("no speech: install the extra storyjob-operator[speech]") from error
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
         data = espeakng_loader.get_data_path().encode()
         self._rate: int = self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, 0)

@@ -9,7 +9,7 @@ import shutil
 
 from storyjob.api.errors import MediaError
 
-_REMEDY = "install ffmpeg, set $FFMPEG to it, or install the extra storyjob-operator[local]"
+_REMEDY = "install ffmpeg, set $FFMPEG to it, or install the extra storyjob-operator[ffmpeg]"
 
 
 @functools.cache

@@ -1,0 +1,51 @@
+"""The Dockerfile asks for nothing that is not in the checkout, and gives all that a cluster demands of an image."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[3]
+DOCKERFILE = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def copied() -> set[str]:
+    """Return what the Dockerfile copies out of the checkout."""
+    lines = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    return {word for line in lines for word in line.split()}
+
+
+def test_what_is_copied_is_there_and_nothing_else_is_sent_to_the_builder() -> None:
+    allowed = {
+        line[1:] for line in (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"
+    }
+
+    assert copied() == allowed
+    assert [name for name in copied() if not (PROJECT / name).exists()] == []
+
+
+def test_everything_that_the_wheel_is_made_of_is_copied() -> None:
+    wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {path.split("/")[0] for path in (*wheel["packages"], *wheel["force-include"])}
+
+    assert needed <= copied()
+
+
+def test_the_extras_exist() -> None:
+    extras = set(re.findall(r"--extra (\w+)", DOCKERFILE))
+
+    assert extras == {"ffmpeg", "speech"}
+    assert extras <= PYPROJECT["project"]["optional-dependencies"].keys()
+
+
+def test_the_user_is_named_by_number() -> None:
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["65532:65532"]
+
+
+def test_the_oldest_python_that_we_support_suffices() -> None:
+    minor = re.search(r"^ARG BASE=python:3\.(\d+)-slim", DOCKERFILE, re.MULTILINE)
+
+    assert minor is not None
+    assert int(minor[1]) >= int(PYPROJECT["project"]["requires-python"].removeprefix(">=3."))
