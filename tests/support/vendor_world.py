@@ -30,6 +30,7 @@ class Adapter:
 ADAPTERS = {
     "replicate": Adapter("replicate", "/replicate", "r8_simulator"),
     "elevenlabs": Adapter("elevenlabs", "/elevenlabs", "sk_simulator"),
+    "openai": Adapter("openai", "/openai", "sk-simulator"),
     "vertex-veo": Adapter("vertex-veo", "/vertex", "AIza-simulator"),
 }
 

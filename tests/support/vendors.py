@@ -21,12 +21,14 @@ Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 REQUESTS = {
     "replicate": Request(StepKind.IMAGE, "black-forest-labs/flux-dev", "a small fox"),
     "elevenlabs": Request(StepKind.AUDIO, "eleven_multilingual_v2", "A small fox.", voice="aria"),
+    "openai": Request(StepKind.IMAGE, "gpt-image-2.5-flare", "a small fox"),
     "vertex-veo": Request(StepKind.VIDEO, "veo-3.1-fast-generate-001", "pan to the moon"),
 }
 OPERATION = "projects/p1/locations/us-central1/publishers/google/models/veo-3.1-fast-generate-001/operations/0123-abcd"
 JOBS = {
     "replicate": Job("abc123", StepKind.IMAGE, REQUESTS["replicate"].model),
     "elevenlabs": Job("req-1", StepKind.AUDIO, REQUESTS["elevenlabs"].model),
+    "openai": Job("req_1", StepKind.IMAGE, REQUESTS["openai"].model),
     "vertex-veo": Job(OPERATION, StepKind.VIDEO, REQUESTS["vertex-veo"].model),
 }
 STILL = InputFile(b"\x89PNG still", "image/png")

@@ -26,6 +26,7 @@ class ProviderType(StrEnum):
 
     REPLICATE = "replicate"
     ELEVENLABS = "elevenlabs"
+    OPENAI = "openai"
     VERTEX_VEO = "vertex-veo"
 
 

@@ -27,7 +27,7 @@ def simulator(  # noqa: PLR0913 - the options of a command
     speech_concurrency: Annotated[int, typer.Option(min=1, help="ElevenLabs' narrations at once.")] = 5,
     faults: Annotated[Path | None, typer.Option(help="A fault script (JSON).", exists=True)] = None,
 ) -> None:
-    """Serve Replicate, ElevenLabs and Vertex Veo look-alikes that make real media and cost nothing."""
+    """Serve look-alikes of the vendors that make real media and cost nothing."""
     from storyjob.simulator.settings import MediaMode, Settings
 
     if media not in list(MediaMode):
@@ -60,10 +60,12 @@ def _read_script(path: Path) -> list[Fault]:
 
 async def _serve(settings: Settings, host: str, port: int, faults: list[Fault]) -> None:
     from storyjob.simulator.server import serve
+    from storyjob.simulator.vendors import VENDORS
 
+    bases = ", ".join(f"/{name}" for name in sorted(VENDORS))
     stopped = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopped.set)
     async with serve(settings, host=host, port=port, faults=faults) as url:
-        typer.echo(f"simulator ready: {url} (bases /replicate, /elevenlabs, /vertex; control /_sim)")
+        typer.echo(f"simulator ready: {url} (bases {bases}; control /_sim)")
         await stopped.wait()

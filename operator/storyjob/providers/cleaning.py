@@ -18,6 +18,7 @@ _KEY_SHAPES = re.compile(
     r"-----BEGIN [A-Z ]+-----[^-]*(?:-----END [A-Z ]+-----)?"
     r"|\b(?:Bearer|Basic|Key) [A-Za-z0-9._~+/=-]{8,}"
     r"|\b(?:r8|sk|whsec)_[A-Za-z0-9+/=_-]{8,}"
+    r"|\bsk-[A-Za-z0-9_-]{16,}"
     r"|\bAIza[A-Za-z0-9_-]{10,}"
     r"|\bya29\.[A-Za-z0-9._-]{4,}"
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import re
 from typing import Any
@@ -27,6 +25,7 @@ from storyjob.api.step import StepKind
 from storyjob.providers.answers import Dialect, JsonObject, as_text, submitted, unknown
 from storyjob.providers.base import Attempt, Connection, Job, Request
 from storyjob.providers.cleaning import clean
+from storyjob.providers.encoded import decoded
 from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
 
 ENDPOINT = "https://api.elevenlabs.io"
@@ -148,8 +147,8 @@ def _submission(reply: Reply | NoReply, content_type: str, secrets: tuple[str, .
     document = submitted(reply, DIALECT, secrets)
     if not isinstance(document, dict):
         return document
-    audio = _audio(document.get("audio_base64"))
-    if not audio:
+    audio = decoded(document.get("audio_base64"))
+    if audio is None:
         return unknown(DIALECT, "answered without audio that can be read", secrets)
     request_id = reply.headers.get("request-id", "") if isinstance(reply, Reply) else ""
     alignment = _alignment(document.get("alignment")) or _alignment(document.get("normalized_alignment"))
@@ -157,13 +156,6 @@ def _submission(reply: Reply | NoReply, content_type: str, secrets: tuple[str, .
         Result(BytesOutput(audio, content_type), alignment=alignment),
         job_id=request_id if _REQUEST_ID.fullmatch(request_id) else None,
     )
-
-
-def _audio(text: object) -> bytes | None:
-    try:
-        return base64.b64decode(text, validate=True) if isinstance(text, str) else None
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _alignment(value: object) -> Alignment | None:

@@ -93,6 +93,9 @@ async def exchange(http: httpx.AsyncClient, call: Call, seconds: float) -> Reply
             response = await http.send(request, stream=True, auth=None, follow_redirects=False)
     except TimeoutError:
         return NoReply(f"no answer within {seconds:g} s", sent=True)
+    except httpx.InvalidURL as error:
+        # httpx looks at the Location of a redirect even when told not to follow it. The answer is gone by now.
+        return NoReply(f"it redirects to what is no URL: {error}", sent=True)
     except httpx.HTTPError as error:
         return _no_reply(error)
     return await _read(response, call.max_bytes, deadline)

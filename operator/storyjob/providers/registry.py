@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from storyjob.api.capabilities import Capabilities
 from storyjob.api.errors import InvalidInput
-from storyjob.providers import elevenlabs, replicate, veo
+from storyjob.providers import elevenlabs, openai, replicate, veo
 from storyjob.providers.base import Connection, Provider
 
 
@@ -25,6 +25,7 @@ class ProviderType:
 PROVIDERS: Mapping[str, ProviderType] = MappingProxyType(
     {
         "elevenlabs": ProviderType(elevenlabs.CAPABILITIES, elevenlabs.ElevenLabs, elevenlabs.ENDPOINT),
+        "openai": ProviderType(openai.CAPABILITIES, openai.OpenAi, openai.ENDPOINT),
         "replicate": ProviderType(
             replicate.CAPABILITIES, replicate.Replicate, replicate.ENDPOINT, replicate.fetch_signing_secret
         ),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable
 
 from storyjob.api.outcome import BytesOutput, Failure, FailureKind, JobPhase, Observation, Result
 from storyjob.providers.answers import Dialect, JsonObject, as_text
 from storyjob.providers.cleaning import clean
 from storyjob.providers.content_filter import is_content_refusal
+from storyjob.providers.encoded import decoded
 
 _CANCELLED = 1
 # google.rpc.Code. The job had been taken, so nothing here is Throttled or Unavailable, which are never counted:
@@ -63,9 +62,8 @@ def too_large(limit: int) -> Observation:
 def _delivered(video: JsonObject, secrets: Iterable[str]) -> Observation:
     encoded, mime = video.get("bytesBase64Encoded"), video.get("mimeType")
     if isinstance(encoded, str) and encoded:
-        try:
-            data = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
+        data = decoded(encoded)
+        if data is None:
             return _failure(FailureKind.INVALID, "Veo's clip is not base64", secrets)
         content_type = mime if isinstance(mime, str) and mime.startswith("video/") else "video/mp4"
         return Observation(JobPhase.SUCCEEDED, result=Result(BytesOutput(data, content_type)))

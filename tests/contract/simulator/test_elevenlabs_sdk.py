@@ -113,3 +113,10 @@ def test_impossible_requests(client: ElevenLabs, voice: str, text: str, status: 
     with pytest.raises(ApiError) as refused:
         b"".join(client.text_to_speech.convert(voice, text=text))
     assert refused.value.status_code == status
+
+
+@pytest.mark.parametrize("output_format", ["flac_44100", "mp3_1_2", "noise"])
+def test_impossible_formats(client: ElevenLabs, output_format: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        b"".join(client.text_to_speech.convert("aria", text=TEXT, output_format=output_format))
+    assert refused.value.status_code == 422

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storyjob.api.outcome import Accepted, Done, Observation, Rejected, Submission, Unknown
@@ -27,7 +27,7 @@ KEYS = st.sampled_from(
         *("id", "name", "status", "output", "error", "detail", "data_removed", "done", "response", "videos", "code"),
         *("message", "details", "reason", "raiMediaFilteredCount", "raiMediaFilteredReasons", "bytesBase64Encoded"),
         *("gcsUri", "mimeType", "audio_base64", "alignment", "characters", "character_start_times_seconds"),
-        *("character_end_times_seconds", "title", "video", "urls"),
+        *("character_end_times_seconds", "title", "video", "urls", "data", "b64_json", "url", "type"),
     ]
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | WORDS
@@ -50,6 +50,7 @@ BODIES = st.binary(max_size=200) | DOCUMENTS.map(lambda document: json.dumps(doc
 @pytest.mark.parametrize("type_", provider_types())
 @settings(max_examples=100, deadline=None)
 @given(status=STATUSES, headers=HEADERS, body=BODIES)
+@example(status=302, headers={"location": "A:0"}, body=b"")
 def test_submit_and_observe_never_raise(
     type_: str, status: int, headers: dict[str, str], body: bytes | dict[str, Any]
 ) -> None:

@@ -1,4 +1,4 @@
-"""ElevenLabs' output formats, such as ``mp3_44100_128``, and what ffmpeg calls them."""
+"""Audio formats by names after ElevenLabs', such as ``mp3_44100_128``, and what ffmpeg calls them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class _Codec:
 _CODECS: Mapping[str, _Codec] = MappingProxyType(
     {
         "mp3": _Codec("audio/mpeg", "mp3", ("-c:a", "libmp3lame", "-f", "mp3"), has_bitrate=True),
+        "aac": _Codec("audio/aac", "aac", ("-c:a", "aac", "-f", "adts"), has_bitrate=True),
+        "flac": _Codec("audio/flac", "flac", ("-c:a", "flac", "-f", "flac")),
         "opus": _Codec("audio/ogg", "ogg", ("-c:a", "libopus", "-f", "ogg"), has_bitrate=True),
         "wav": _Codec("audio/wav", "wav", ("-c:a", "pcm_s16le", "-f", "wav")),
         "pcm": _Codec("audio/pcm", "pcm", ("-c:a", "pcm_s16le", "-f", "s16le")),

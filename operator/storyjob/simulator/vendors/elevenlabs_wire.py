@@ -18,6 +18,7 @@ VOICES: Mapping[str, str] = {"21m00Tcm4TlvDq8ikWAM": "Rachel", "JBFqnCBsd6RMkjVD
 """What ``/v1/voices`` lists. Any other well-formed id speaks, too, each with a voice of its own."""
 
 _DEFAULT_FORMAT = "mp3_44100_128"
+_CODECS = frozenset({"mp3", "opus", "wav", "pcm", "ulaw", "alaw"})
 _VOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_CHARACTERS = 10_000
 
@@ -47,6 +48,8 @@ def read_wish(request: web.Request, body: dict[str, Any] | None) -> Wish | web.R
         return error(404, "voice_not_found", f"A voice with the voice_id {voice!r} was not found.")
     output_format = request.query.get("output_format", _DEFAULT_FORMAT)
     try:
+        if output_format.partition("_")[0] not in _CODECS:
+            raise ValueError(f"output_format {output_format!r} is not known")
         parse_format(output_format)
     except ValueError as problem:
         return invalid("query", "output_format", str(problem))
