@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     max_video_bytes: int = Field(2_000_000_000, description="Largest clip taken.")
     download_seconds: float = Field(600, description="Longest download.")
     downloads: int = Field(8, ge=1, le=256, description="Downloads and uploads at once.")
+    shelf_bytes: int = Field(
+        536_870_912, ge=0, description="Local disk for files just stored, so that they are not downloaded again."
+    )
     renders: int = Field(1, ge=1, le=64, description="ffmpeg processes at once.")
 
     resync_seconds: float = Field(300, gt=0, description="How often the cache is compared with a full list.")

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from typing import Any
 
 import kopf
@@ -25,9 +26,13 @@ from storyjob.reconcile.rights import needed
 
 _log = logging.getLogger(__name__)
 
+# Threads that hash, probe and sign for the bucket would else keep the event loop waiting 5 ms each time they run.
+SWITCH_SECONDS = 0.0005
+
 
 async def run(settings: Settings) -> None:
     """Run until SIGTERM, SIGINT, or until a part that must not end has ended."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     instance = os.environ.get("HOSTNAME") or socket.gethostname()
     operator = Operator(await assemble(settings, instance))
     world, probes = operator.world, Probes(settings)

@@ -26,6 +26,7 @@ from botocore.exceptions import ClientError
 
 from storyjob.api.errors import StorageError
 from storyjob.media.layout import S3Uri
+from storyjob.media.shelf import Shelf
 from storyjob.media.storage_error import MISSING, S3_ERRORS, error_code, storage_error
 
 if TYPE_CHECKING:
@@ -76,10 +77,14 @@ class Head:
 
 
 class Store:
-    """The bucket. Every method raises ``StorageError``; a missing object is ``None`` or ``False``."""
+    """The bucket. Every method raises ``StorageError``; a missing object is ``None`` or ``False``.
 
-    def __init__(self, config: StoreConfig) -> None:
+    With a ``shelf``, files that were uploaded are not downloaded again; they must not be changed any more.
+    """
+
+    def __init__(self, config: StoreConfig, shelf: Shelf | None = None) -> None:
         self.config = config
+        self._shelf = shelf
         self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="s3")
         session = boto3.session.Session()
         self._client = _client(session, config, config.endpoint)
@@ -91,6 +96,7 @@ class Store:
         place = self._place(key)
 
         def put() -> None:
+            self._forget(key)
             self._client.put_object(Bucket=place.bucket, Key=place.key, Body=data, ContentType=content_type)
 
         await self._run("put", place, put)
@@ -104,11 +110,16 @@ class Store:
         extra = {"ContentType": content_type, "Metadata": {"sha256": sha256}}
 
         def upload() -> bool:
+            self._forget(key)
+            confirmed = False
             if path.stat().st_size < _TRANSFER.multipart_threshold:
-                return self._put_file(place, path, content_type, sha256)
-            with path.open("rb") as file:
-                self._client.upload_fileobj(file, place.bucket, place.key, ExtraArgs=extra, Config=_TRANSFER)
-            return False
+                confirmed = self._put_file(place, path, content_type, sha256)
+            else:
+                with path.open("rb") as file:
+                    self._client.upload_fileobj(file, place.bucket, place.key, ExtraArgs=extra, Config=_TRANSFER)
+            if self._shelf is not None:
+                self._shelf.put(key, path)
+            return confirmed
 
         return await self._run("put", place, upload)
 
@@ -133,6 +144,8 @@ class Store:
         given_up = threading.Event()
 
         def download() -> bool:
+            if self._shelf is not None and bucket is None and self._shelf.take(key, path):
+                return True
             try:
                 self._stream(place, partial_path, max_bytes, given_up)
                 partial_path.replace(path)
@@ -163,6 +176,7 @@ class Store:
         place = self._place(key)
 
         def delete() -> None:
+            self._forget(key)
             self._client.delete_object(Bucket=place.bucket, Key=place.key)
 
         await self._look_up("delete", place, delete)
@@ -208,6 +222,10 @@ class Store:
 
     def _place(self, key: str, bucket: str | None = None) -> S3Uri:
         return S3Uri(bucket or self.config.bucket, key)
+
+    def _forget(self, key: str) -> None:
+        if self._shelf is not None:
+            self._shelf.drop(key)
 
     def _put_file(self, place: S3Uri, path: Path, content_type: str, sha256: str) -> bool:
         """Write a small file in one request, which costs a third of what the transfer library takes for it."""

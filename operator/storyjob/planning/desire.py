@@ -11,7 +11,7 @@ from storyjob.api.scene import Scene, SceneSpec, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.storyjob import StoryJob
 from storyjob.api.wishes import VideoRequest
-from storyjob.planning.hashing import input_hash, sha256
+from storyjob.planning.hashing import InputHashes, sha256
 
 
 class Standing(StrEnum):
@@ -42,7 +42,14 @@ class Desire:
 
 
 def desire(
-    story: StoryJob, spec: SceneSpec, scene: Scene, kind: StepKind, types: Sequence[str], still: Desire | None = None
+    story: StoryJob,
+    spec: SceneSpec,
+    scene: Scene,
+    kind: StepKind,
+    types: Sequence[str],
+    still: Desire | None = None,
+    *,
+    hashes: InputHashes,
 ) -> Desire:
     """Measure one step against the wish of now.
 
@@ -50,20 +57,22 @@ def desire(
     made stays made. ``still`` is how the scene's picture stands.
     """
     step = scene.step(kind)
-    candidates = [_input_hash(spec, kind, type_, still) for type_ in types]
+    candidates = [_input_hash(hashes, spec, kind, type_, still) for type_ in types]
     wanted = step.input_hash if step.input_hash in candidates else candidates[0]
     allowance = _allowance(story, scene, wanted) if wanted else None
     return Desire(kind, step, _standing(step, wanted, allowance), wanted, allowance)
 
 
-def _input_hash(spec: SceneSpec, kind: StepKind, provider_type: str, still: Desire | None) -> str | None:
+def _input_hash(
+    hashes: InputHashes, spec: SceneSpec, kind: StepKind, provider_type: str, still: Desire | None
+) -> str | None:
     wish = spec.wish(kind)
     if not (isinstance(wish, VideoRequest) and wish.from_ == "image"):
-        return input_hash(spec, kind, provider_type, None)
+        return hashes.of(spec, kind, provider_type, None)
     # A picture that an edit made stale must not be moved: the clip would be bought a second time for the new one.
     if still is None or still.standing is not Standing.DONE or still.step.output is None:
         return None
-    return input_hash(spec, kind, provider_type, still.step.output.sha256)
+    return hashes.of(spec, kind, provider_type, still.step.output.sha256)
 
 
 def _allowance(story: StoryJob, scene: Scene, wanted: str) -> str:

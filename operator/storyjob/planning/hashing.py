@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 from storyjob.api.scene import SceneSpec
@@ -42,3 +43,20 @@ def input_hash(spec: SceneSpec, kind: StepKind, provider_type: str, image_sha256
         "regenerate": spec.regenerate,
     }
     return sha256(canonical(document))
+
+
+@dataclass(frozen=True, slots=True)
+class InputHashes:
+    """Remembers the hashes of one generation of one story, where a scene's name stands for its spec.
+
+    A story is planned dozens of times a second while its provider answers wait, and hashing was most of it.
+    """
+
+    known: dict[tuple[str, StepKind, str, str | None], str] = field(default_factory=dict)
+
+    def of(self, spec: SceneSpec, kind: StepKind, provider_type: str, image_sha256: str | None) -> str:
+        """Return the ``input_hash``."""
+        asked = (spec.name, kind, provider_type, image_sha256)
+        if (found := self.known.get(asked)) is None:
+            found = self.known[asked] = input_hash(spec, kind, provider_type, image_sha256)
+        return found

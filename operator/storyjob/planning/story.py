@@ -45,7 +45,7 @@ def _desires(view: StoryView, spec: SceneSpec, scene: Scene) -> dict[StepKind, D
     found: dict[StepKind, Desire] = {}
     for kind in spec.kinds():  # the picture comes first: a clip may start from it
         if types := _types(spec, kind, view.providers):
-            found[kind] = desire(view.story, spec, scene, kind, types, found.get(StepKind.IMAGE))
+            found[kind] = desire(view.story, spec, scene, kind, types, found.get(StepKind.IMAGE), hashes=view.hashes)
     return found
 
 

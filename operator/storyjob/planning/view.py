@@ -13,6 +13,7 @@ from storyjob.api.reasons import Reason
 from storyjob.api.scene import Scene, SceneSpec
 from storyjob.api.step import StepKind
 from storyjob.api.storyjob import StoryJob
+from storyjob.planning.hashing import InputHashes
 
 
 class StepId(NamedTuple):
@@ -51,6 +52,8 @@ class StoryView:
     """The Scene objects that exist and belong to this very story, by scene name."""
     providers: Mapping[str, ProviderView]
     now: datetime
+    hashes: InputHashes = field(default_factory=InputHashes)
+    """What is known of the hashes of ``specs``."""
     leaving: tuple[Scene, ...] = ()
     """Scene objects on their way out; what they cost still counts."""
     busy: frozenset[StepId] = frozenset()

@@ -18,6 +18,7 @@ from storyjob.cluster.ledger import Ledger
 from storyjob.egress import public_client
 from storyjob.media.download import Downloader, FetchLimits
 from storyjob.media.film import FilmMaker
+from storyjob.media.shelf import Shelf
 from storyjob.media.store import Store, StoreConfig
 from storyjob.reconcile.vendors import Vendors
 from storyjob.reconcile.world import Caches, Desk, World
@@ -30,10 +31,10 @@ CONNECTIONS = httpx.Limits(max_connections=256, max_keepalive_connections=16)
 async def assemble(settings: Settings, instance: str) -> World:
     """Return everything that reconciling works with. Nothing has been called yet."""
     cluster = Cluster(await Connection.load())
-    store = Store(_store_config(settings))
     timeout = httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS)
     http = public_client(settings.allowed_hosts, timeout=timeout, limits=CONNECTIONS)
     work_dir = Path(tempfile.mkdtemp(prefix="storyjob-", dir=settings.work_dir))
+    store = Store(_store_config(settings), Shelf(work_dir / "shelf", settings.shelf_bytes))
     caches = Caches()
     limits = _fetch_limits(settings)
     return World(

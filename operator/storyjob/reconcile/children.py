@@ -25,6 +25,7 @@ from storyjob.reconcile.world import World
 _log = logging.getLogger(__name__)
 
 AT_ONCE = 10  # requests; more would only queue at the API server
+FIRST = 3  # Scenes of a new story; what all its narrations wait for is the first one
 LOOK_AGAIN_SECONDS = 1.0
 
 
@@ -50,11 +51,12 @@ async def align_children(
     # Most of the time there is nothing to do, which should not cost a task for each scene.
     pairs = [(spec, scenes.get(spec.name)) for spec in specs]
     missing = [pair for pair in pairs if pair[1] is None]
-    if len(missing) > AT_ONCE:
+    batch = AT_ONCE if scenes else FIRST
+    if len(missing) > batch:
         # What the first scenes need is begun while the others are still being made.
         world.enqueue(Kind.STORY, key_of(story))
     changed = [(spec, scene) for spec, scene in pairs if scene is not None and _differs(spec, scene)]
-    found = await asyncio.gather(*(align(spec, scene) for spec, scene in [*missing[:AT_ONCE], *changed]))
+    found = await asyncio.gather(*(align(spec, scene) for spec, scene in [*missing[:batch], *changed]))
     wanted = {spec.name for spec in specs}
     for name, scene in scenes.items():
         if name not in wanted and not scene.metadata.terminating:

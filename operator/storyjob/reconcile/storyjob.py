@@ -32,7 +32,7 @@ from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.remember import write_roll_up
 from storyjob.reconcile.source import measure_source
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import World
+from storyjob.reconcile.world import Wishes, World
 
 _log = logging.getLogger(__name__)
 
@@ -58,30 +58,29 @@ async def reconcile_story(world: World, key: Key) -> None:
     graph = graph_problems(story.spec.scenes)
     if not graph:
         story = await _with_finalizer(world, story)
-    specs = _specs(world, story)
-    taken = [] if graph else await align_children(world, story, specs, _by_name(world, story))
-    await _advance(world, story, specs, [*graph, *taken])
+    wishes = _wishes(world, story)
+    taken = [] if graph else await align_children(world, story, wishes.specs, _by_name(world, story))
+    await _advance(world, story, wishes, [*graph, *taken])
 
 
-def _specs(world: World, story: StoryJob) -> tuple[SceneSpec, ...]:
-    """Return what each scene should be; worked out once for each generation."""
+def _wishes(world: World, story: StoryJob) -> Wishes:
     meta = story.metadata
-    known = world.desk.specs.get(meta.uid)
-    if known is None or known[0] != meta.generation:
+    known = world.desk.wishes.get(meta.uid)
+    if known is None or known.generation != meta.generation:
         scenes = range(len(story.spec.scenes))
-        known = meta.generation, tuple(scene_spec(meta.name, story.spec, index) for index in scenes)
-        world.desk.specs[meta.uid] = known
-    return known[1]
+        known = Wishes(meta.generation, tuple(scene_spec(meta.name, story.spec, index) for index in scenes))
+        world.desk.wishes[meta.uid] = known
+    return known
 
 
-async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], problems: list[Problem]) -> None:
+async def _advance(world: World, story: StoryJob, wishes: Wishes, problems: list[Problem]) -> None:
     moment = now()
     clock = run_clock(story, moment)
     due = deadline(story, clock)
     over = due is not None and due <= moment
     still = Standstill(story.spec.suspend, over, world.gate.storage)
     may_buy = not (problems or still.suspended or over) and world.gate.may_buy
-    view = replace(await _gather(world, story, specs, may_buy=may_buy), halted_by=still.reason)
+    view = replace(await _gather(world, story, wishes, may_buy=may_buy), halted_by=still.reason)
     began = monotonic()
     plan = plan_story(view)
     world.queue.rest(Item(Kind.STORY, key_of(story)), REST_FACTOR * (monotonic() - began))
@@ -101,7 +100,7 @@ async def _advance(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], 
     world.enqueue_at(Kind.STORY, key_of(story), plan.wake_at)
 
 
-async def _gather(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], *, may_buy: bool) -> StoryView:
+async def _gather(world: World, story: StoryJob, wishes: Wishes, *, may_buy: bool) -> StoryView:
     owned = world.scenes_of(story)
     scenes = {scene.spec.name: scene for scene in owned if not scene.metadata.terminating}
     uids = {scene.metadata.uid for scene in scenes.values()}
@@ -109,10 +108,11 @@ async def _gather(world: World, story: StoryJob, specs: tuple[SceneSpec, ...], *
     searching = [name for name in world.tasks.names() if isinstance(name, tuple) and name[0] == "look-up"]
     return StoryView(
         story=story,
-        specs=specs,
+        specs=wishes.specs,
+        hashes=wishes.hashes,
         scenes=scenes,
         leaving=tuple(scene for scene in owned if scene.metadata.terminating),
-        providers=await _providers(world, story, specs),
+        providers=await _providers(world, story, wishes.specs),
         now=now(),
         busy=frozenset(under_way),
         generated=frozenset(world.desk.generated),

@@ -22,6 +22,7 @@ from storyjob.media.film import FilmMaker
 from storyjob.media.layout import Layout
 from storyjob.media.shot import Segment
 from storyjob.media.store import Store
+from storyjob.planning.hashing import InputHashes
 from storyjob.planning.live import Memory
 from storyjob.planning.plan import Offer
 from storyjob.planning.view import LookUp, StepId
@@ -55,6 +56,15 @@ class Caches:
     providers: Cache[MediaProvider] = field(default_factory=lambda: Cache[MediaProvider]())
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What each scene of a story should be, worked out once for each generation."""
+
+    generation: int
+    specs: tuple[SceneSpec, ...]
+    hashes: InputHashes = field(default_factory=InputHashes)
+
+
 @dataclass(slots=True)
 class FilmDesk:
     """A film in the making."""
@@ -86,8 +96,8 @@ class Desk:
     look_ups: dict[StepId, LookUp] = field(default_factory=dict)
     memories: dict[StepId, tuple[str, Memory]] = field(default_factory=dict)
     """By step: the attempt's token hash, and what is remembered of it."""
-    specs: dict[str, tuple[int, tuple[SceneSpec, ...]]] = field(default_factory=dict)
-    """By story uid: what each scene should be, and of which generation that is."""
+    wishes: dict[str, Wishes] = field(default_factory=dict)
+    """By story uid."""
     films: dict[str, FilmDesk] = field(default_factory=dict)
     """By story uid."""
     sources: dict[str, SourceError] = field(default_factory=dict)
@@ -131,7 +141,7 @@ class Desk:
 
     def forget_story(self, uid: str) -> None:
         """Drop what is known of a StoryJob that is gone."""
-        self.specs.pop(uid, None)
+        self.wishes.pop(uid, None)
         self.films.pop(uid, None)
         self.published.pop(uid, None)
 
