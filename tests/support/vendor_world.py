@@ -30,6 +30,8 @@ class Adapter:
 ADAPTERS = {
     "replicate": Adapter("replicate", "/replicate", "r8_simulator"),
     "elevenlabs": Adapter("elevenlabs", "/elevenlabs", "sk_simulator"),
+    "google-imagen": Adapter("google-imagen", "/vertex", "AIza-simulator"),
+    "google-tts": Adapter("google-tts", "/google-tts", "AIza-simulator"),
     "openai": Adapter("openai", "/openai", "sk-simulator"),
     "vertex-veo": Adapter("vertex-veo", "/vertex", "AIza-simulator"),
 }

@@ -21,6 +21,14 @@ Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 REQUESTS = {
     "replicate": Request(StepKind.IMAGE, "black-forest-labs/flux-dev", "a small fox"),
     "elevenlabs": Request(StepKind.AUDIO, "eleven_multilingual_v2", "A small fox.", voice="aria"),
+    "google-imagen": Request(StepKind.IMAGE, "imagen-4.0-generate-001", "a small fox"),
+    "google-tts": Request(
+        StepKind.AUDIO,
+        "gemini-2.5-flash-tts",
+        "A small fox.",
+        voice="Kore",
+        input={"voice": {"languageCode": "en-US"}},
+    ),
     "openai": Request(StepKind.IMAGE, "gpt-image-2.5-flare", "a small fox"),
     "vertex-veo": Request(StepKind.VIDEO, "veo-3.1-fast-generate-001", "pan to the moon"),
 }
@@ -28,6 +36,8 @@ OPERATION = "projects/p1/locations/us-central1/publishers/google/models/veo-3.1-
 JOBS = {
     "replicate": Job("abc123", StepKind.IMAGE, REQUESTS["replicate"].model),
     "elevenlabs": Job("req-1", StepKind.AUDIO, REQUESTS["elevenlabs"].model),
+    "google-imagen": Job("none", StepKind.IMAGE, REQUESTS["google-imagen"].model),
+    "google-tts": Job("none", StepKind.AUDIO, REQUESTS["google-tts"].model),
     "openai": Job("req_1", StepKind.IMAGE, REQUESTS["openai"].model),
     "vertex-veo": Job(OPERATION, StepKind.VIDEO, REQUESTS["vertex-veo"].model),
 }

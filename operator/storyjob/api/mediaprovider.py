@@ -26,6 +26,8 @@ class ProviderType(StrEnum):
 
     REPLICATE = "replicate"
     ELEVENLABS = "elevenlabs"
+    GOOGLE_IMAGEN = "google-imagen"
+    GOOGLE_TTS = "google-tts"
     OPENAI = "openai"
     VERTEX_VEO = "vertex-veo"
 

@@ -8,16 +8,16 @@ from typing import Any
 
 from storyjob.api.capabilities import Capabilities, Mode
 from storyjob.api.errors import CredentialsError, InvalidInput
-from storyjob.api.outcome import Accepted, Failure, FailureKind, Observation, Rejected, Submission, Unknown
+from storyjob.api.outcome import Accepted, FailureKind, Observation, Rejected, Submission, Unknown
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import JsonObject, observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Request
-from storyjob.providers.cleaning import clean
 from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
-from storyjob.providers.google_token import ServiceAccount, TokenSource, TokenUnavailable, is_service_account
+from storyjob.providers.google_access import GoogleAccess, NotSent, unsent
+from storyjob.providers.google_token import TokenUnavailable
 from storyjob.providers.veo_operation import DIALECT, judge, too_large
+from storyjob.providers.vertex_place import model_path
 
-ENDPOINT = "https://us-central1-aiplatform.googleapis.com"
 CAPABILITIES = Capabilities(
     steps=frozenset({StepKind.VIDEO}),
     modes=frozenset({Mode.POLL}),
@@ -27,9 +27,6 @@ CAPABILITIES = Capabilities(
 )
 ASK_SECONDS = 60.0
 
-_MODEL = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
-_PLACE = re.compile(r"[a-z0-9](?:[a-z0-9:.-]{0,98}[a-z0-9])?")
-_HOST_LOCATION = re.compile(r"https?://(?:([a-z0-9-]+)-)?aiplatform\.googleapis\.com(?:[:/].*)?")
 _PUBLISHED = r"publishers/google/models/[a-z0-9.-]{1,100}"
 _OPERATION = re.compile(
     rf"(?P<resource>(?:projects/[a-z0-9:.-]{{1,100}}/locations/[a-z0-9-]{{1,60}}/)?{_PUBLISHED})"
@@ -45,97 +42,48 @@ class Veo:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._secret = connection.secret.strip()
-        self._account: ServiceAccount | None = None
-        self._tokens: TokenSource | None = None
+        self._access = GoogleAccess(connection)
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Start one operation. Google is told no deadline; an operation ends by itself within minutes."""
-        secrets: tuple[str, ...] = (self._secret, attempt.token)
+        secrets: tuple[str, ...] = (self._access.secret, attempt.token)
         try:
-            headers = await self._authorize()
+            headers = await self._access.headers()
             call = self._predict(request, headers)
-        except InvalidInput as error:
-            return Rejected(Failure(FailureKind.INVALID, clean(str(error), secrets)))
-        except CredentialsError as error:
-            return Rejected(Failure(FailureKind.UNAUTHORIZED, clean(str(error), secrets)))
-        except TokenUnavailable as error:
-            return Rejected(Failure(FailureKind.UNAVAILABLE, clean(str(error), secrets)))
-        secrets = (*secrets, *_keys(headers))
-        reply = self._noted(await exchange(self._connection.http, call, CAPABILITIES.submit_seconds))
+        except NotSent as error:
+            return unsent(error, secrets)
+        secrets = (*secrets, *self._access.secrets(headers))
+        reply = self._access.noted(await exchange(self._connection.http, call, CAPABILITIES.submit_seconds))
         return await digest(reply, lambda answer: _submission(answer, secrets))
 
     async def observe(self, job: Job) -> Observation:
         """Ask for the operation; a finished one carries the clip."""
-        secrets: tuple[str, ...] = (self._secret,)
+        secrets: tuple[str, ...] = (self._access.secret,)
         found = _OPERATION.fullmatch(job.job_id)
         if not found or ".." in job.job_id:
             return unreachable(DIALECT, FailureKind.INVALID, f"{job.job_id!r} is not an operation of Veo", secrets)
         try:
-            headers = await self._authorize()
+            headers = await self._access.headers()
             url = endpoint_url(self._connection, f"/v1beta1/{found['resource']}:fetchPredictOperation")
         except (InvalidInput, CredentialsError) as error:
             return unreachable(DIALECT, FailureKind.UNAUTHORIZED, str(error), secrets)
         except TokenUnavailable as error:
             return unreachable(DIALECT, FailureKind.UNAVAILABLE, str(error), secrets)
         call = Call("POST", url, headers, json_body({"operationName": job.job_id}), MEDIA_BYTES)
-        secrets = (*secrets, *_keys(headers))
-        reply = self._noted(await exchange(self._connection.http, call, ASK_SECONDS))
+        secrets = self._access.secrets(headers)
+        reply = self._access.noted(await exchange(self._connection.http, call, ASK_SECONDS))
         return await digest(reply, lambda answer: _observation(answer, job, secrets))
 
     async def cancel(self, job: Job) -> None:
         """Do nothing: no way to cancel is documented for these operations (``Cancel.NONE``)."""
 
-    async def _authorize(self) -> dict[str, str]:
-        if not is_service_account(self._secret):
-            return {"x-goog-api-key": self._secret}
-        if self._tokens is None:
-            self._account = ServiceAccount.parse(self._secret)
-            self._tokens = TokenSource(self._account, self._connection.http)
-        return {"Authorization": f"Bearer {await self._tokens.token()}"}
-
-    def _noted(self, reply: Reply | NoReply) -> Reply | NoReply:
-        if self._tokens and isinstance(reply, Reply) and reply.status == 401:
-            self._tokens.forget()
-        return reply
-
     def _predict(self, request: Request, headers: dict[str, str]) -> Call:
         if request.step not in CAPABILITIES.steps:
             raise InvalidInput(f"Veo makes videos, not a step of kind {request.step.value}")
-        if not _MODEL.fullmatch(request.model):
-            raise InvalidInput(
-                f"model {request.model!r} is not the name of a Veo model, such as veo-3.1-fast-generate-001"
-            )
         inputs = dict(request.input)
-        place = self._place(inputs.pop("project", None), inputs.pop("location", None))
-        url = endpoint_url(
-            self._connection, f"/v1beta1/{place}publishers/google/models/{request.model}:predictLongRunning"
-        )
+        path = model_path(request.model, inputs, self._access.account(), self._connection.endpoint)
+        url = endpoint_url(self._connection, f"{path}:predictLongRunning")
         return Call("POST", url, headers, json_body(_body(request, inputs)), MEDIA_BYTES)
-
-    def _place(self, project: object, location: object) -> str:
-        """Return ``projects/…/locations/…/``, or nothing for an API key, which implies its project."""
-        if self._account is None:
-            return ""
-        project = project or self._account.project
-        location = location or _location(self._connection.endpoint)
-        if location is None:
-            raise InvalidInput(
-                "the location is not part of spec.endpoint; set input.location, such as us-central1 or global"
-            )
-        for name, value in (("project", project), ("location", location)):
-            if not isinstance(value, str) or not _PLACE.fullmatch(value) or ".." in value:
-                raise InvalidInput(f"{name} {value!r} is not the name of a Google Cloud {name}")
-        return f"projects/{project}/locations/{location}/"
-
-
-def _keys(headers: dict[str, str]) -> list[str]:
-    return [value.removeprefix("Bearer ") for value in headers.values()]
-
-
-def _location(endpoint: str) -> str | None:
-    found = _HOST_LOCATION.fullmatch(endpoint.strip())
-    return (found[1] or "global") if found else None
 
 
 def _body(request: Request, inputs: dict[str, Any]) -> JsonObject:

@@ -1,14 +1,15 @@
-"""Reads Google's error documents and a Veo operation: running, failed, filtered, or a clip in base64."""
+"""Reads a Veo operation: running, failed, filtered, or a clip in base64."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from storyjob.api.outcome import BytesOutput, Failure, FailureKind, JobPhase, Observation, Result
-from storyjob.providers.answers import Dialect, JsonObject, as_text
+from storyjob.providers.answers import JsonObject, as_text
 from storyjob.providers.cleaning import clean
 from storyjob.providers.content_filter import is_content_refusal
 from storyjob.providers.encoded import decoded
+from storyjob.providers.google_error import google_dialect
 
 _CANCELLED = 1
 # google.rpc.Code. The job had been taken, so nothing here is Throttled or Unavailable, which are never counted:
@@ -21,12 +22,6 @@ _KINDS = {
     11: FailureKind.INVALID,  # OUT_OF_RANGE
     12: FailureKind.INVALID,  # UNIMPLEMENTED
     16: FailureKind.UNAUTHORIZED,  # UNAUTHENTICATED
-}
-# google.rpc.ErrorInfo reasons that say more than the HTTP status.
-_REASONS = {
-    "API_KEY_INVALID": FailureKind.UNAUTHORIZED,
-    "API_KEY_SERVICE_BLOCKED": FailureKind.UNAUTHORIZED,
-    "BILLING_DISABLED": FailureKind.QUOTA,
 }
 
 
@@ -86,29 +81,6 @@ def _failure(kind: FailureKind, message: str, secrets: Iterable[str]) -> Observa
     return Observation(JobPhase.FAILED, failure=Failure(kind, clean(message, secrets)))
 
 
-def _error(document: JsonObject) -> JsonObject:
-    error = document.get("error")
-    return error if isinstance(error, dict) else {}
-
-
-def _words(document: JsonObject) -> str:
-    error = _error(document)
-    return as_text(error["message"]) if error.get("message") else as_text(document)
-
-
-def _refine(status: int, document: JsonObject) -> FailureKind | None:
-    error = _error(document)
-    details = error.get("details")
-    for detail in details if isinstance(details, list) else []:
-        reason = detail.get("reason") if isinstance(detail, dict) else None
-        if isinstance(reason, str) and reason in _REASONS:
-            return _REASONS[reason]
-    refused = status == 400 and is_content_refusal(as_text(error.get("message") or ""))
-    return FailureKind.REFUSED if refused else None
-
-
-# Google documents 503 UNAVAILABLE as "try again" and names the operation only in a success. A 503 that is not
-# Google's own document may come from a proxy that gave up on a request which went through.
-DIALECT = Dialect(
-    "Vertex AI", _words, refine=_refine, not_taken=lambda document: _error(document).get("status") == "UNAVAILABLE"
-)
+# Documented as "try again", and an operation is named only in a success:
+# cloud.google.com/vertex-ai/generative-ai/docs/model-reference/api-errors
+DIALECT = google_dialect("Vertex AI", unavailable_is_free=True)

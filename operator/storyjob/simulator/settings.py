@@ -19,6 +19,7 @@ DEFAULT_KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "replicate": frozenset({"r8_simulator"}),
         "elevenlabs": frozenset({"sk_simulator"}),
+        "google-tts": frozenset({"AIza-simulator"}),
         "openai": frozenset({"sk-simulator"}),
         "vertex": frozenset({"AIza-simulator"}),
     }

@@ -28,6 +28,7 @@ KEYS = st.sampled_from(
         *("message", "details", "reason", "raiMediaFilteredCount", "raiMediaFilteredReasons", "bytesBase64Encoded"),
         *("gcsUri", "mimeType", "audio_base64", "alignment", "characters", "character_start_times_seconds"),
         *("character_end_times_seconds", "title", "video", "urls", "data", "b64_json", "url", "type"),
+        *("predictions", "raiFilteredReason", "audioContent"),
     ]
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | WORDS

@@ -30,6 +30,13 @@ _CODECS: Mapping[str, _Codec] = MappingProxyType(
         "mp3": _Codec("audio/mpeg", "mp3", ("-c:a", "libmp3lame", "-f", "mp3"), has_bitrate=True),
         "aac": _Codec("audio/aac", "aac", ("-c:a", "aac", "-f", "adts"), has_bitrate=True),
         "flac": _Codec("audio/flac", "flac", ("-c:a", "flac", "-f", "flac")),
+        # Fragments, since the header of the usual form cannot be written into a pipe.
+        "m4a": _Codec(
+            "audio/mp4",
+            "m4a",
+            ("-c:a", "aac", "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-f", "mp4"),
+            has_bitrate=True,
+        ),
         "opus": _Codec("audio/ogg", "ogg", ("-c:a", "libopus", "-f", "ogg"), has_bitrate=True),
         "wav": _Codec("audio/wav", "wav", ("-c:a", "pcm_s16le", "-f", "wav")),
         "pcm": _Codec("audio/pcm", "pcm", ("-c:a", "pcm_s16le", "-f", "s16le")),

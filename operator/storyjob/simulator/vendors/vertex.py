@@ -1,4 +1,4 @@
-"""Vertex AI's Veo (https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/veo-video-generation)."""
+"""Vertex AI: Veo (https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/veo-video-generation)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ from storyjob.simulator.fault import ExpiredLink, Route, Status, UnknownStatus
 from storyjob.simulator.job import Job, JobState
 from storyjob.simulator.ledger import Entry, digest
 from storyjob.simulator.script import Subject
-from storyjob.simulator.vendors.vertex_wire import error, prompt_of, read_wish
+from storyjob.simulator.vendors.vertex_imagen import Imagen
+from storyjob.simulator.vendors.vertex_wire import (
+    error,
+    failure,
+    is_authorized,
+    model_routes,
+    prompt_of,
+    read_wish,
+    unauthenticated,
+)
 from storyjob.simulator.world import Order, World, subject_of
 
-_MODEL = "/v1beta1/projects/{project}/locations/{location}/publishers/google/models/{model}"
-_EXPRESS_MODEL = "/v1beta1/publishers/google/models/{model}"
 _FILTERED = "Veo could not generate videos because of its safety filters: {why} Support codes: 58061214"
 _INTERNAL = 13  # google.rpc.Code
 
@@ -33,25 +40,23 @@ class Vertex:
         self._world = world
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the endpoints: ``{model:[^:/]+}:verb`` with and without a project."""
-        verbs = {"predictLongRunning": self._submit, "fetchPredictOperation": self._fetch}
+        """Return the endpoints, each with and without a project."""
         return [
-            web.post(path.replace("{model}", r"{model:[^:/]+}") + f":{verb}", handler)
-            for path in (_MODEL, _EXPRESS_MODEL)
-            for verb, handler in verbs.items()
+            *model_routes("predictLongRunning", self._submit),
+            *model_routes("fetchPredictOperation", self._fetch),
+            *Imagen(self._world).routes(),
         ]
 
     def failure(self, fault: Status) -> web.Response:
         """Return ``{"error": {"code", "message", "status"}}``."""
-        headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:.0f}"}
-        return error(fault.status, fault.message or "The request could not be served.", fault.code, headers)
+        return failure(fault)
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
         body = await read_object(request)
         entry = self._write_down(request, body or {})
         if not self._authorized(request):
             entry.outcome = "rejected 401"
-            return _unauthenticated()
+            return unauthenticated()
 
         async def act() -> web.StreamResponse:
             wish = read_wish(request.match_info["model"], body)
@@ -77,7 +82,7 @@ class Vertex:
 
     async def _fetch(self, request: web.Request) -> web.StreamResponse:
         if not self._authorized(request):
-            return _unauthenticated()
+            return unauthenticated()
         body = await read_object(request)
         name = (body or {}).get("operationName")
         if not isinstance(name, str):
@@ -130,16 +135,9 @@ class Vertex:
         return clips
 
     def _authorized(self, request: web.Request) -> bool:
-        if request.headers.get("x-goog-api-key") in self._world.settings.keys[self.name]:
-            return True
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return scheme == "Bearer" and token.startswith("ya29.")
+        return is_authorized(request, self._world.settings.keys[self.name])
 
 
 def _resource(request: web.Request) -> str:
     """Return the model's resource name as it stands in the path."""
     return request.path.partition("/v1beta1/")[2].rpartition(":")[0]
-
-
-def _unauthenticated() -> web.Response:
-    return error(401, "Request had invalid authentication credentials.")

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from aiohttp import web
 
 from storyjob.api.step import StepKind
+from storyjob.simulator.fault import Status
 from storyjob.simulator.job import Wish
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_MODELS = (
+    "/v1beta1/projects/{project}/locations/{location}/publishers/google/models/{model:[^:/]+}",
+    "/v1beta1/publishers/google/models/{model:[^:/]+}",
+)
 _STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -31,6 +38,28 @@ def error(status: int, message: str, word: str | None = None, headers: Mapping[s
     name = word or _STATUS.get(status, "UNKNOWN")
     body = {"error": {"code": status, "message": message, "status": name}}
     return web.json_response(body, status=status, headers=headers)
+
+
+def model_routes(verb: str, handler: Handler) -> list[web.RouteDef]:
+    """Return the routes of a model's verb: with a project, and without one for an API key."""
+    return [web.post(f"{path}:{verb}", handler) for path in _MODELS]
+
+
+def failure(fault: Status) -> web.Response:
+    """Return the error of a fault script as Google's APIs write it."""
+    headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:.0f}"}
+    return error(fault.status, fault.message or "The request could not be served.", fault.code, headers)
+
+
+def unauthenticated() -> web.Response:
+    """Return what a wrong key or token gets."""
+    return error(401, "Request had invalid authentication credentials.")
+
+
+def is_authorized(request: web.Request, keys: Collection[str]) -> bool:
+    """Tell whether a request has one of the API keys or anything that looks like an access token."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return request.headers.get("x-goog-api-key") in keys or (scheme == "Bearer" and token.startswith("ya29."))
 
 
 def prompt_of(body: Mapping[str, Any]) -> str:
@@ -54,12 +83,12 @@ def read_wish(model: str, body: dict[str, Any] | None) -> Wish | web.Response:
             kind=StepKind.VIDEO,
             model=model,
             text=prompt_of(body),
-            seed=_whole(parameters, "seed", 0, range(2**32)),
+            seed=whole(parameters, "seed", 0, range(2**32)),
             width=width,
             height=height,
-            seconds=float(_whole(parameters, "durationSeconds", 8, _SECONDS)),
+            seconds=float(whole(parameters, "durationSeconds", 8, _SECONDS)),
             format="mp4",
-            count=_whole(parameters, "sampleCount", 1, range(1, 5)),
+            count=whole(parameters, "sampleCount", 1, range(1, 5)),
             sound=bool(parameters.get("generateAudio", model.startswith("veo-3"))),
             still=still,
         )
@@ -100,7 +129,8 @@ def _size(parameters: Mapping[str, Any]) -> tuple[int, int]:
             raise ValueError(f"aspectRatio {other} is not supported; use 16:9 or 9:16.")
 
 
-def _whole(parameters: Mapping[str, Any], name: str, default: int, allowed: range) -> int:
+def whole(parameters: Mapping[str, Any], name: str, default: int, allowed: range) -> int:
+    """Return a whole number within its bounds. Raises ``ValueError`` naming it."""
     value = parameters.get(name)
     if value is None:
         return default
