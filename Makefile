@@ -15,7 +15,7 @@ SPEED ?= 1
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup binaries demo down run test unit contract integration bench image crds lint fmt verify clean
+.PHONY: help setup binaries demo down run test unit contract integration bench image chart-docs crds lint fmt verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ fmt: setup ## Format the code and mend what can be mended
 
 crds: setup ## Write the CustomResourceDefinitions anew from the models
 	$(RUN) storyjob crds --output crds --docs docs/spec
+
+chart-docs: setup ## Write the chart's README anew from its values (needs helm-docs)
+	helm-docs --chart-search-root charts
 
 verify: lint ## Style, types, layers, and generated files are current
 	$(RUN) storyjob crds --check --docs docs/spec

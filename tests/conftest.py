@@ -18,6 +18,7 @@ from support.controlplane import (
     running_cluster,
     running_s3,
 )
+from support.helm import Helm, find_helm
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,6 +51,12 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     """One real S3 bucket for the whole session; use a prefix of your own."""
     with running_s3(tmp_path_factory.mktemp("s3")) as bucket:
         yield bucket
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm 3, for tests of the chart."""
+    return find_helm(tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="session")

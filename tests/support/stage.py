@@ -35,6 +35,8 @@ class Casting:
     simulator: tuple[str, ...] = FAST
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables of operator and sidecar."""
+    kubeconfigs: Mapping[str, Path] = field(default_factory=dict)
+    """By process, `operator` or `webhook`, where it is to have less than all rights."""
     webhook: bool = True
     """Whether there is a sidecar; without one the operator has no callback URL."""
 
@@ -54,7 +56,8 @@ class Stage:
 
         def process(name: str, arguments: tuple[str, ...], ready: str) -> Process:
             command = (sys.executable, "-m", "storyjob.cli.main", name, *arguments)
-            return Process(Program(name, command, folder / f"{name}.log", answers_ok(ready), environment))
+            own = {"KUBECONFIG": str(casting.kubeconfigs[name])} if name in casting.kubeconfigs else {}
+            return Process(Program(name, command, folder / f"{name}.log", answers_ok(ready), environment | own))
 
         arguments = ("--host", LOOPBACK, "--port", str(simulator), *casting.simulator)
         self.simulator = process("simulator", arguments, f"{self.simulator_url}/_sim/health")

@@ -9,6 +9,8 @@ StoryJobError
 ├── FilmError             ffmpeg could not make the film
 ├── SignatureError        a webhook's signature is missing, wrong or too old
 ├── SchemaError           a model has no form as a Kubernetes schema; a mistake of ours, met when CRDs are made
+├── TrialFailed           an installation that is tried does not do what it should
+├── UninstallRefused      stories still run, or the operator does not stop; nothing was let go
 └── LocalWorldError       a part of the local control plane or demo cannot be had, did not start, or died
 """
 
@@ -56,6 +58,14 @@ class SignatureError(StoryJobError):
 
 class SchemaError(StoryJobError):
     """A model has no form as a Kubernetes schema."""
+
+
+class TrialFailed(StoryJobError):
+    """An installation that is tried does not make a film."""
+
+
+class UninstallRefused(StoryJobError):
+    """The operator may not go yet."""
 
 
 class LocalWorldError(StoryJobError):

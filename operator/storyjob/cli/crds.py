@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 _FOLDER = Path("crds")
+_CHART = Path("charts/storyjob/files/crds")
 
 
 def crds(
@@ -20,17 +21,23 @@ def crds(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if the files in the folder (default crds/) differ.")
     ] = False,
+    chart: Annotated[
+        Path, typer.Option(help="Folder of the Helm chart's copies, written and checked as well where it is there.")
+    ] = _CHART,
 ) -> None:
     """Print, write or check the CustomResourceDefinitions."""
     # Here and not above, so that the other commands need not wait for the models and YAML.
     from storyjob.cli.crd_files import manifests, stale, write
     from storyjob.cli.field_tables import stale_pages, write_tables
 
+    copies = [chart] if chart.is_dir() else []
     if check:
-        _report(stale(output or _FOLDER) + (stale_pages(docs) if docs else []))
+        wrong = [path for folder in (output or _FOLDER, *copies) for path in stale(folder)]
+        _report(wrong + (stale_pages(docs) if docs else []))
         return
     if output is not None:
-        write(output)
+        for folder in (output, *copies):
+            write(folder)
     if docs is not None:
         write_tables(docs)
     if output is None and docs is None:

@@ -8,6 +8,8 @@ from storyjob.cli import local
 from storyjob.cli.crds import crds
 from storyjob.cli.operator import operator
 from storyjob.cli.simulator import simulator
+from storyjob.cli.try_story import try_story
+from storyjob.cli.uninstall import uninstall
 from storyjob.cli.webhook import webhook
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -22,6 +24,8 @@ def storyjob() -> None:
 app.command()(crds)
 app.command()(operator)
 app.command()(simulator)
+app.command(name="try")(try_story)
+app.command()(uninstall)
 app.command()(webhook)
 
 
