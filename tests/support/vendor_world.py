@@ -29,6 +29,7 @@ class Adapter:
 
 ADAPTERS = {
     "replicate": Adapter("replicate", "/replicate", "r8_simulator"),
+    "fal": Adapter("fal", "/fal", "fal-simulator"),
     "elevenlabs": Adapter("elevenlabs", "/elevenlabs", "sk_simulator"),
     "google-imagen": Adapter("google-imagen", "/vertex", "AIza-simulator"),
     "google-tts": Adapter("google-tts", "/google-tts", "AIza-simulator"),

@@ -20,6 +20,7 @@ Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 REQUESTS = {
     "replicate": Request(StepKind.IMAGE, "black-forest-labs/flux-dev", "a small fox"),
+    "fal": Request(StepKind.IMAGE, "fal-ai/flux/dev", "a small fox"),
     "elevenlabs": Request(StepKind.AUDIO, "eleven_multilingual_v2", "A small fox.", voice="aria"),
     "google-imagen": Request(StepKind.IMAGE, "imagen-4.0-generate-001", "a small fox"),
     "google-tts": Request(
@@ -35,6 +36,7 @@ REQUESTS = {
 OPERATION = "projects/p1/locations/us-central1/publishers/google/models/veo-3.1-fast-generate-001/operations/0123-abcd"
 JOBS = {
     "replicate": Job("abc123", StepKind.IMAGE, REQUESTS["replicate"].model),
+    "fal": Job("abc123", StepKind.IMAGE, REQUESTS["fal"].model),
     "elevenlabs": Job("req-1", StepKind.AUDIO, REQUESTS["elevenlabs"].model),
     "google-imagen": Job("none", StepKind.IMAGE, REQUESTS["google-imagen"].model),
     "google-tts": Job("none", StepKind.AUDIO, REQUESTS["google-tts"].model),

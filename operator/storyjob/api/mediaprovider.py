@@ -25,6 +25,7 @@ class ProviderType(StrEnum):
     """The vendors spoken to."""
 
     REPLICATE = "replicate"
+    FAL = "fal"
     ELEVENLABS = "elevenlabs"
     GOOGLE_IMAGEN = "google-imagen"
     GOOGLE_TTS = "google-tts"
@@ -124,7 +125,7 @@ class MediaProviderSpec(ApiModel):
     credentials: Annotated[SecretSource, Field(description="The API key or token of the account.")]
     webhook: Annotated[
         SecretSource | None,
-        Field(description="The key that signs webhooks. Not needed where the vendor's API tells it (replicate)."),
+        Field(description="The key that signs webhooks. Not needed where the vendor's API tells it (replicate, fal)."),
     ] = None
     completion: Annotated[
         Literal["Webhook", "Poll"],

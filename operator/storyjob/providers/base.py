@@ -55,6 +55,8 @@ class Attempt:
     callback_url: str | None
     deadline_seconds: int
     """How long the provider may work on it; sent to those that can stop a job by themselves."""
+    priority: int = 0
+    """The story's, higher first; sent to those whose queues know of one."""
 
     @property
     def token_hash(self) -> str:

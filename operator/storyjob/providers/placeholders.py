@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
 from storyjob.api.errors import InvalidInput
+from storyjob.providers.base import InputFile
 
 
 def merge_inputs(defaults: Mapping[str, Any], wishes: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,6 +25,11 @@ def merge_inputs(defaults: Mapping[str, Any], wishes: Mapping[str, Any], values:
         if key not in inputs and name not in placed and values.get(name) is not None
     }
     return {**absent, **inputs}
+
+
+def data_url(file: InputFile) -> str:
+    """Return a file of ours as a data URL, for models that take one in place of a link."""
+    return f"data:{file.content_type};base64,{base64.b64encode(file.data).decode()}"
 
 
 def _fill(value: Any, values: Mapping[str, Any], placed: set[str], where: str) -> Any:

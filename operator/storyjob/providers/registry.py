@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from storyjob.api.capabilities import Capabilities
 from storyjob.api.errors import InvalidInput
-from storyjob.providers import elevenlabs, google_speech, imagen, openai, replicate, veo, vertex_place
+from storyjob.providers import elevenlabs, fal, google_speech, imagen, openai, replicate, veo, vertex_place
 from storyjob.providers.base import Connection, Provider
 
 
@@ -25,6 +25,7 @@ class ProviderType:
 PROVIDERS: Mapping[str, ProviderType] = MappingProxyType(
     {
         "elevenlabs": ProviderType(elevenlabs.CAPABILITIES, elevenlabs.ElevenLabs, elevenlabs.ENDPOINT),
+        "fal": ProviderType(fal.CAPABILITIES, fal.Fal, fal.ENDPOINT, fal.fetch_jwks),
         "google-imagen": ProviderType(imagen.CAPABILITIES, imagen.Imagen, vertex_place.ENDPOINT),
         "google-tts": ProviderType(google_speech.CAPABILITIES, google_speech.GoogleSpeech, google_speech.ENDPOINT),
         "openai": ProviderType(openai.CAPABILITIES, openai.OpenAi, openai.ENDPOINT),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from typing import Any
 
@@ -13,7 +12,7 @@ from storyjob.api.errors import CredentialsError, InvalidInput
 from storyjob.api.outcome import Accepted, Failure, FailureKind, Observation, Rejected, Submission, Unknown
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import Dialect, JsonObject, as_text, observed, submitted, unknown, unreachable
-from storyjob.providers.base import Attempt, Connection, InputFile, Job, Request
+from storyjob.providers.base import Attempt, Connection, Job, Request
 from storyjob.providers.cleaning import clean
 from storyjob.providers.exchange import (
     MEDIA_BYTES,
@@ -25,7 +24,7 @@ from storyjob.providers.exchange import (
     exchange,
     json_body,
 )
-from storyjob.providers.placeholders import merge_inputs
+from storyjob.providers.placeholders import data_url, merge_inputs
 from storyjob.providers.replicate_prediction import JOB_ID, judge
 
 ENDPOINT = "https://api.replicate.com"
@@ -158,20 +157,17 @@ def _target(model: str) -> tuple[str, dict[str, Any]]:
 
 
 def _inputs(request: Request) -> dict[str, Any]:
+    image = request.image
     values = {
         "text": request.text,
         "prompt": request.text,
         "voice": request.voice,
         "seed": request.seed,
-        "image": _file(request.image) if request.image else None,
+        "image": (image.url or data_url(image)) if image else None,
     }
     text_key = "text" if request.step is StepKind.AUDIO else "prompt"
     defaults = {text_key: "text", "voice": "voice", "seed": "seed", "image": "image"}
     return merge_inputs(defaults, request.input, values)
-
-
-def _file(file: InputFile) -> str:
-    return file.url or f"data:{file.content_type};base64,{base64.b64encode(file.data).decode()}"
 
 
 def _submission(reply: Reply | NoReply, secrets: tuple[str, ...]) -> Accepted | Rejected | Unknown:

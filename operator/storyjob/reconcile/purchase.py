@@ -96,11 +96,18 @@ async def _submit(
     if not world.gate.open:
         return Rejected(Failure(FailureKind.UNAVAILABLE, "The operator is shutting down; nothing was asked for."))
     url = _callback_url(world, provider, adapter, attempt, token)
+    seconds, priority = provider.spec.timeout_seconds, _priority(world, attempt)
     try:
-        return await adapter.submit(request, Attempt(token, url, provider.spec.timeout_seconds))
+        return await adapter.submit(request, Attempt(token, url, seconds, priority))
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
         _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)
         return Unknown(f"The request broke in the operator: {type(error).__name__}")
+
+
+def _priority(world: World, attempt: AttemptRef) -> int:
+    scene = world.caches.scenes.get(attempt.scene)
+    story = world.story_of(scene) if scene is not None else None
+    return story.spec.priority if story is not None else 0
 
 
 def _callback_url(

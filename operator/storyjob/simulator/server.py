@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,7 +35,12 @@ def build_app(world: World) -> web.Application:
 
 @asynccontextmanager
 async def serve(
-    settings: Settings, *, host: str = "127.0.0.1", port: int = 0, faults: list[Fault] | None = None
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    faults: list[Fault] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[str]:
     """Run a simulator while the context is open and yield its base URL; port 0 picks a free one."""
     studio = RealStudio() if settings.media is MediaMode.REAL else SmallStudio()
@@ -44,9 +50,9 @@ async def serve(
         runner = web.AppRunner(build_app(world), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=tls).start()
             bound = runner.addresses[0][1]
-            yield f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{bound}"  # noqa: S104
+            yield f"{'https' if tls else 'http'}://{'127.0.0.1' if host == '0.0.0.0' else host}:{bound}"  # noqa: S104
         finally:
             # The world first: requests that wait for a job must not hold up the shutdown.
             await world.close()

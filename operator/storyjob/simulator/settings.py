@@ -18,6 +18,7 @@ _SECRET_SEED = b"storyjob simulator: not a secret"
 DEFAULT_KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "replicate": frozenset({"r8_simulator"}),
+        "fal": frozenset({"fal-simulator"}),
         "elevenlabs": frozenset({"sk_simulator"}),
         "google-tts": frozenset({"AIza-simulator"}),
         "openai": frozenset({"sk-simulator"}),

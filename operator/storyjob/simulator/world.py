@@ -44,6 +44,8 @@ class Order:
     request: Mapping[str, Any] = field(default_factory=dict)
     deadline_seconds: float | None = None
     """Real seconds after which the job is cancelled, or aborted when it has not begun."""
+    deadline_to_start: bool = False
+    """Whether the deadline is only for the start: a job that has begun goes on."""
     listener: Listener | None = None
 
 
@@ -74,7 +76,8 @@ class World:
         job.work = asyncio.create_task(self._run(job))
         job.work.add_done_callback(partial(self._report_crash, job))
         if order.deadline_seconds is not None:
-            asyncio.get_running_loop().call_later(order.deadline_seconds, self._pass_deadline, job)
+            passes = partial(self._pass_deadline, job, to_start=order.deadline_to_start)
+            asyncio.get_running_loop().call_later(order.deadline_seconds, passes)
         return job
 
     def find(self, vendor: str, job_id: str) -> Job | None:
@@ -155,10 +158,10 @@ class World:
     def _price(self, job: Job) -> Decimal:
         return price(job.wish.kind, job.wish.text, job.wish.count)
 
-    def _pass_deadline(self, job: Job) -> None:
+    def _pass_deadline(self, job: Job, *, to_start: bool) -> None:
         if job.state is JobState.QUEUED:
             self._stop(job, JobState.ABORTED, Decimal(0))
-        else:
+        elif not to_start:
             self.cancel(job)
 
     def _stop(self, job: Job, state: JobState, charged: Decimal) -> None:

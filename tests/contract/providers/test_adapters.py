@@ -249,7 +249,7 @@ async def test_a_job_nobody_knows_is_gone(simulation: Simulation, type_: str) ->
 
 @POLLED
 async def test_a_clip_starts_from_a_still(simulation: Simulation, type_: str) -> None:
-    models = {"replicate": "wan-video/wan-2.2-i2v-fast"}
+    models = {"replicate": "wan-video/wan-2.2-i2v-fast", "fal": "fal-ai/wan-i2v"}
     video = replace(REQUESTS["vertex-veo"], model=models.get(type_, REQUESTS["vertex-veo"].model))
     still = await media(simulation, await result(simulation.provider("replicate"), REQUESTS["replicate"]))
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from storyjob.api.errors import CredentialsError, SignatureError
 from storyjob.api.outcome import FailureKind, JobPhase
 from storyjob.providers.replicate import fetch_signing_secret
 from storyjob.providers.signatures import verify
+from support.receiver import receiving
 from support.vendor_world import Simulation, accepted, ended
 from support.vendors import REQUESTS
 
@@ -56,40 +52,6 @@ async def test_deleted_data_is_gone(simulation: Simulation) -> None:
     provider = simulation.provider("replicate")
 
     assert (await ended(provider, await accepted(provider, REQUEST))).phase is JobPhase.GONE
-
-
-@dataclass
-class Receiver:
-    """A server that takes callbacks and keeps them as they came."""
-
-    url: str = ""
-    taken: asyncio.Queue[tuple[dict[str, str], bytes]] = field(default_factory=asyncio.Queue)
-
-    async def take(self, request: web.Request) -> web.Response:
-        """Keep one callback."""
-        self.taken.put_nowait((dict(request.headers), await request.read()))
-        return web.Response()
-
-    async def next(self) -> tuple[dict[str, str], bytes]:
-        """Return the headers and the body of the next callback."""
-        async with asyncio.timeout(30):
-            return await self.taken.get()
-
-
-@asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    """Run a receiver on a free port."""
-    receiver = Receiver()
-    app = web.Application()
-    app.router.add_post("/hook", receiver.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook?token=abc"
-        yield receiver
-    finally:
-        await runner.cleanup()
 
 
 async def test_callbacks_are_believed_and_name_the_job(simulation: Simulation) -> None:

@@ -21,8 +21,8 @@ from storyjob.api.outcome import (
 )
 from storyjob.api.step import StepKind
 from storyjob.providers.base import InputFile, Request
+from storyjob.providers.model_output import find_output
 from storyjob.providers.replicate import fetch_signing_secret
-from storyjob.providers.replicate_prediction import find_output
 from support.vendors import (
     CALLBACK,
     JOBS,

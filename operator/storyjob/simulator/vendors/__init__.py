@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from storyjob.simulator.exchange import Vendor
 from storyjob.simulator.vendors.elevenlabs import ElevenLabs
+from storyjob.simulator.vendors.fal import Fal
 from storyjob.simulator.vendors.google_speech import GoogleSpeech
 from storyjob.simulator.vendors.openai import OpenAi
 from storyjob.simulator.vendors.replicate import Replicate
@@ -14,5 +15,12 @@ from storyjob.simulator.vendors.vertex import Vertex
 from storyjob.simulator.world import World
 
 VENDORS: Mapping[str, Callable[[World], Vendor]] = MappingProxyType(
-    {"replicate": Replicate, "elevenlabs": ElevenLabs, "google-tts": GoogleSpeech, "openai": OpenAi, "vertex": Vertex}
+    {
+        "replicate": Replicate,
+        "fal": Fal,
+        "elevenlabs": ElevenLabs,
+        "google-tts": GoogleSpeech,
+        "openai": OpenAi,
+        "vertex": Vertex,
+    }
 )
