@@ -11,7 +11,7 @@ import httpx
 from storyjob.api.outcome import Accepted, JobPhase, Observation
 from storyjob.providers.base import Connection, Job, Provider, Request
 from storyjob.providers.registry import provider_type
-from support.vendors import an_attempt
+from support.vendors import an_attempt, description
 
 ATTEMPT = an_attempt(callback_url=None)
 _ENDED = {JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELED, JobPhase.GONE}
@@ -33,6 +33,7 @@ ADAPTERS = {
     "elevenlabs": Adapter("elevenlabs", "/elevenlabs", "sk_simulator"),
     "google-imagen": Adapter("google-imagen", "/vertex", "AIza-simulator"),
     "google-tts": Adapter("google-tts", "/google-tts", "AIza-simulator"),
+    "http": Adapter("http", "/replicate", "r8_simulator"),
     "openai": Adapter("openai", "/openai", "sk-simulator"),
     "vertex-veo": Adapter("vertex-veo", "/vertex", "AIza-simulator"),
 }
@@ -48,7 +49,7 @@ class Simulation:
     def connection(self, type_: str, key: str | None = None) -> Connection:
         """Return how to reach a vendor."""
         adapter = ADAPTERS[type_]
-        return Connection(self.url + adapter.base, key or adapter.key, self.http)
+        return Connection(self.url + adapter.base, key or adapter.key, self.http, service=description(type_))
 
     def provider(self, type_: str, key: str | None = None) -> Provider:
         """Return an adapter that talks to the simulator."""

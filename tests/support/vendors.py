@@ -8,9 +8,11 @@ from typing import Any
 
 import httpx
 
+from storyjob.api.http.service import HttpService
 from storyjob.api.step import StepKind
 from storyjob.providers.base import Attempt, Connection, InputFile, Job, Provider, Request
 from storyjob.providers.registry import provider_type
+from support.declared import example_service
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 CALLBACK = f"https://hooks.example.com/api/webhooks/job/uid.image?token={TOKEN}"
@@ -30,6 +32,7 @@ REQUESTS = {
         voice="Kore",
         input={"voice": {"languageCode": "en-US"}},
     ),
+    "http": Request(StepKind.IMAGE, "black-forest-labs/flux-dev", "a small fox"),
     "openai": Request(StepKind.IMAGE, "gpt-image-2.5-flare", "a small fox"),
     "vertex-veo": Request(StepKind.VIDEO, "veo-3.1-fast-generate-001", "pan to the moon"),
 }
@@ -40,6 +43,7 @@ JOBS = {
     "elevenlabs": Job("req-1", StepKind.AUDIO, REQUESTS["elevenlabs"].model),
     "google-imagen": Job("none", StepKind.IMAGE, REQUESTS["google-imagen"].model),
     "google-tts": Job("none", StepKind.AUDIO, REQUESTS["google-tts"].model),
+    "http": Job("abc123", StepKind.IMAGE, REQUESTS["http"].model),
     "openai": Job("req_1", StepKind.IMAGE, REQUESTS["openai"].model),
     "vertex-veo": Job(OPERATION, StepKind.VIDEO, REQUESTS["vertex-veo"].model),
 }
@@ -74,7 +78,13 @@ def connect(type_: str, vendor: Vendor, secret: str = SECRET, endpoint: str = ""
 def connection(type_: str, vendor: Vendor, secret: str = SECRET, endpoint: str = "") -> Connection:
     """Return a connection to a vendor in memory."""
     http = httpx.AsyncClient(transport=httpx.MockTransport(vendor))
-    return Connection(endpoint or provider_type(type_).endpoint, secret, http)
+    known = endpoint or provider_type(type_).endpoint or "https://predictions.example.com"
+    return Connection(known, secret, http, service=description(type_))
+
+
+def description(type_: str) -> HttpService | None:
+    """Return what a service of type http is described as where any will do: one that speaks Replicate's API."""
+    return example_service("replicate") if type_ == "http" else None
 
 
 def answering(status: int, **kwargs: Any) -> Vendor:

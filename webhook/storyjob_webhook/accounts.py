@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from storyjob.cluster.cache import Key
+from storyjob.providers.signatures import scheme_of
+from storyjob.providers.webhook_scheme import Scheme
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One MediaProvider: its uid names its signing keys, its type how they are used."""
+    """One MediaProvider: its uid names its signing keys, its scheme how they are used."""
 
     uid: str
     type: str
     version: int
+    scheme: Scheme | None
+    """How it calls back; None when it does not."""
 
 
 class AccountIndex:
@@ -32,7 +36,8 @@ class AccountIndex:
         key = Key(metadata["namespace"], metadata["name"])
         known, version = self._accounts.get(key), int(metadata["resourceVersion"])
         if known is None or known.version < version:
-            self._accounts[key] = Account(metadata["uid"], str((item.get("spec") or {}).get("type", "")), version)
+            spec = item.get("spec") or {}
+            self._accounts[key] = Account(metadata["uid"], str(spec.get("type", "")), version, scheme_of(spec))
 
     def lost(self, key: Key, uid: str) -> None:
         """Forget a MediaProvider that is gone, unless another one has its name already."""

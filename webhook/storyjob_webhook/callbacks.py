@@ -18,7 +18,8 @@ from aiohttp import web
 from storyjob.api.errors import SignatureError
 from storyjob.api.outcome import Callback
 from storyjob.api.step import StepKind
-from storyjob.providers.signatures import calling_types, needs_key, verify
+from storyjob.providers.signatures import judge
+from storyjob.providers.webhook_scheme import Scheme
 from storyjob_webhook.accounts import Account, AccountIndex
 from storyjob_webhook.keys import SigningKeys
 from storyjob_webhook.metrics import Metrics
@@ -120,10 +121,11 @@ class Callbacks:
         return scene
 
     async def _verify(self, account: Account, request: web.Request, body: bytes) -> Callback:
-        if account.type not in calling_types():
-            raise Refusal(401, "NotExpected", "this provider type sends no webhooks, so none is believed")
-        if not needs_key(account.type):
-            return _believe(account, request, body, ())
+        scheme = account.scheme
+        if scheme is None:
+            raise Refusal(401, "NotExpected", "this provider sends no webhooks, so none is believed")
+        if scheme.check is None:
+            return _believe(scheme, request, body, ())
         keys = await self._keys.of(account.uid)
         if not keys:
             self._log.warning(
@@ -133,18 +135,18 @@ class Callbacks:
             )
             raise try_later("KeysUnknown", "the signing secret is not known yet; send it again")
         try:
-            return verify(account.type, request.headers, body, keys, time.time())
+            return judge(scheme, request.headers, body, keys, time.time())
         except SignatureError as error:
             newer = await self._keys.newer_of(account.uid, keys)
             if not newer:
                 raise Refusal(401, "SignatureWrong", str(error)) from error
-        return _believe(account, request, body, newer)
+        return _believe(scheme, request, body, newer)
 
 
-def _believe(account: Account, request: web.Request, body: bytes, keys: tuple[str, ...]) -> Callback:
+def _believe(scheme: Scheme, request: web.Request, body: bytes, keys: tuple[str, ...]) -> Callback:
     """Return what the callback says. Raises a 401 ``Refusal``."""
     try:
-        return verify(account.type, request.headers, body, keys, time.time())
+        return judge(scheme, request.headers, body, keys, time.time())
     except SignatureError as error:
         raise Refusal(401, "SignatureWrong", str(error)) from error
 

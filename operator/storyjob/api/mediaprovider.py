@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from storyjob.api.conditions import CONDITIONS, Condition
 from storyjob.api.extensions import Rule, immutable, list_map, rules
+from storyjob.api.http.service import HttpService
 from storyjob.api.resource import ApiModel, ObjectMeta
 
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
@@ -31,6 +32,7 @@ class ProviderType(StrEnum):
     GOOGLE_TTS = "google-tts"
     OPENAI = "openai"
     VERTEX_VEO = "vertex-veo"
+    HTTP = "http"
 
 
 class SecretKey(ApiModel):
@@ -101,8 +103,30 @@ class Price(ApiModel):
     per_second: Annotated[Money | None, Field(description="USD for one second of what was made.")] = None
 
 
+_OF_PROVIDER = (
+    Rule(
+        "(self.type == 'http') == has(self.http)",
+        "spec.http describes a service of type http: set it for that type, and for no other",
+        field=".http",
+    ),
+    Rule("self.type != 'http' || has(self.endpoint)", "spec.endpoint says where a service of type http is: set it"),
+    Rule(
+        "self.type == 'http' || has(self.credentials)",
+        "spec.credentials is missing: name the Secret with the account's key (only type http works without)",
+    ),
+    Rule(
+        "!has(self.http) || !has(self.http.webhook) || "
+        "(self.http.webhook.signature.scheme == 'None') != has(self.webhook)",
+        "spec.webhook holds the key that signs callbacks: set it for a signature, and leave it out for scheme None",
+        field=".webhook",
+    ),
+)
+
+
 class MediaProviderSpec(ApiModel):
     """How to reach one vendor account, how fast, and at what price."""
+
+    model_config = ConfigDict(json_schema_extra=rules(*_OF_PROVIDER))
 
     type: Annotated[
         ProviderType,
@@ -122,7 +146,10 @@ class MediaProviderSpec(ApiModel):
             "addresses work only for hosts on the operator's allow-list.",
         ),
     ] = None
-    credentials: Annotated[SecretSource, Field(description="The API key or token of the account.")]
+    credentials: Annotated[
+        SecretSource | None,
+        Field(description="The API key or token of the account. Required, except for type http."),
+    ] = None
     webhook: Annotated[
         SecretSource | None,
         Field(description="The key that signs webhooks. Not needed where the vendor's API tells it (replicate, fal)."),
@@ -144,6 +171,10 @@ class MediaProviderSpec(ApiModel):
             json_schema_extra=list_map("model"),
         ),
     ] = []
+    http: Annotated[
+        HttpService | None,
+        Field(description="For type http: the service, described. See the page docs/providers/http.md."),
+    ] = None
 
 
 class MediaProviderStatus(ApiModel):

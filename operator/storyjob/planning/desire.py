@@ -46,33 +46,31 @@ def desire(
     spec: SceneSpec,
     scene: Scene,
     kind: StepKind,
-    types: Sequence[str],
+    makers: Sequence[str],
     still: Desire | None = None,
     *,
     hashes: InputHashes,
 ) -> Desire:
     """Measure one step against the wish of now.
 
-    ``types`` holds the provider's type, or all that it may have had where the provider is gone: what one of them
-    made stays made. ``still`` is how the scene's picture stands.
+    ``makers`` holds what stands for the provider in the hash, or all that may where the provider is gone: what one of
+    them made stays made. ``still`` is how the scene's picture stands.
     """
     step = scene.step(kind)
-    candidates = [_input_hash(hashes, spec, kind, type_, still) for type_ in types]
+    candidates = [_input_hash(hashes, spec, kind, made_by, still) for made_by in makers]
     wanted = step.input_hash if step.input_hash in candidates else candidates[0]
     allowance = _allowance(story, scene, wanted) if wanted else None
     return Desire(kind, step, _standing(step, wanted, allowance), wanted, allowance)
 
 
-def _input_hash(
-    hashes: InputHashes, spec: SceneSpec, kind: StepKind, provider_type: str, still: Desire | None
-) -> str | None:
+def _input_hash(hashes: InputHashes, spec: SceneSpec, kind: StepKind, made_by: str, still: Desire | None) -> str | None:
     wish = spec.wish(kind)
     if not (isinstance(wish, VideoRequest) and wish.from_ == "image"):
-        return hashes.of(spec, kind, provider_type, None)
+        return hashes.of(spec, kind, made_by, None)
     # A picture that an edit made stale must not be moved: the clip would be bought a second time for the new one.
     if still is None or still.standing is not Standing.DONE or still.step.output is None:
         return None
-    return hashes.of(spec, kind, provider_type, still.step.output.sha256)
+    return hashes.of(spec, kind, made_by, still.step.output.sha256)
 
 
 def _allowance(story: StoryJob, scene: Scene, wanted: str) -> str:

@@ -12,6 +12,7 @@ from storyjob.api.step import StepKind
 from storyjob.api.wishes import AudioRequest
 from storyjob.planning.cost import estimate
 from storyjob.planning.desire import Desire, Standing, desire
+from storyjob.planning.hashing import maker
 from storyjob.planning.plan import Offer, SceneView, Search, StoryPlan
 from storyjob.planning.turns import Turns
 from storyjob.planning.validate import Problem, scene_problems
@@ -44,18 +45,20 @@ def _scene_view(view: StoryView, spec: SceneSpec) -> SceneView:
 def _desires(view: StoryView, spec: SceneSpec, scene: Scene) -> dict[StepKind, Desire]:
     found: dict[StepKind, Desire] = {}
     for kind in spec.kinds():  # the picture comes first: a clip may start from it
-        if types := _types(spec, kind, view.providers):
-            found[kind] = desire(view.story, spec, scene, kind, types, found.get(StepKind.IMAGE), hashes=view.hashes)
+        if makers := _makers(spec, kind, view.providers):
+            found[kind] = desire(view.story, spec, scene, kind, makers, found.get(StepKind.IMAGE), hashes=view.hashes)
     return found
 
 
-def _types(spec: SceneSpec, kind: StepKind, providers: Mapping[str, ProviderView]) -> Sequence[str]:
-    """Return the type of a step's provider; every type where the provider is gone; none where nobody is named."""
+def _makers(spec: SceneSpec, kind: StepKind, providers: Mapping[str, ProviderView]) -> Sequence[str]:
+    """Return what stands for a step's provider; one for every type where it is gone; none where nobody is named."""
     request = spec.wish(kind)
     if request is None or request.provider_ref is None or request.model is None:
         return []
-    provider = providers.get(request.provider_ref.name)
-    return list(ProviderType) if provider is None else [provider.spec.type]
+    name = request.provider_ref.name
+    provider = providers.get(name)
+    types = list(ProviderType) if provider is None else [provider.spec.type]
+    return [maker(type_, name) for type_ in types]
 
 
 def _of_kind(plan: StoryPlan, kind: StepKind) -> Iterator[tuple[SceneView, Desire]]:

@@ -87,5 +87,5 @@ def scene_problems(
             text = f'{where}.providerRef: "{name}" is of type {provider.spec.type}, which makes no {kind}'
             found.append(Problem(Reason.PROVIDER_MISMATCH, text, spec.name))
         elif provider.blocked:
-            found.append(Problem(Reason.CREDENTIALS, f'MediaProvider "{name}": {provider.blocked}', spec.name))
+            found.append(Problem(provider.blocked_by, f'MediaProvider "{name}": {provider.blocked}', spec.name))
     return found

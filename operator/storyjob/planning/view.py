@@ -31,6 +31,7 @@ class ProviderView:
     capabilities: Capabilities
     blocked: str | None = None
     """Why nothing can be bought from it now, such as a Secret that is missing."""
+    blocked_by: Reason = Reason.CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True)

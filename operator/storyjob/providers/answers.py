@@ -37,13 +37,15 @@ class Dialect:
 
     ``words`` finds the human text in its error document. ``refine`` names a better kind than the table for a
     4xx. ``not_taken`` recognises the 503 by which this vendor documents that nothing was taken; without it a
-    503, like every other 5xx, leaves the outcome unknown.
+    503, like every other 5xx, leaves the outcome unknown. ``declared`` is what a person who knows the service said of
+    an answer: it comes before the table, whatever the status.
     """
 
     vendor: str
     words: Callable[[JsonObject], str]
     refine: Callable[[int, JsonObject], FailureKind | None] = lambda status, document: None
     not_taken: Callable[[JsonObject], bool] = lambda document: False
+    declared: Callable[[int, JsonObject], FailureKind | None] = lambda status, document: None
 
 
 def submitted(reply: Reply | NoReply, dialect: Dialect, secrets: Iterable[str]) -> JsonObject | Rejected | Unknown:
@@ -51,13 +53,18 @@ def submitted(reply: Reply | NoReply, dialect: Dialect, secrets: Iterable[str]) 
 
     A success that cannot be read is ``Unknown``: the vendor has most likely taken the job.
     """
-    if isinstance(reply, NoReply):
-        return _unsent(reply, dialect, secrets)
-    if 200 <= reply.status < 300:
+    if isinstance(reply, Reply) and 200 <= reply.status < 300:
         document = json_object(reply.body) if reply.whole else None
         if document is not None:
             return document
         return unknown(dialect, f"took the request (HTTP {reply.status}) but its answer {_unreadable(reply)}", secrets)
+    return refused(reply, dialect, secrets)
+
+
+def refused(reply: Reply | NoReply, dialect: Dialect, secrets: Iterable[str]) -> Rejected | Unknown:
+    """Return what a submit came to that was not answered with a success."""
+    if isinstance(reply, NoReply):
+        return _unsent(reply, dialect, secrets)
     failure = _failure(reply, dialect, secrets)
     if failure is None:
         return unknown(dialect, f"answered HTTP {reply.status}: {_words(reply, dialect)}", secrets)
@@ -69,13 +76,18 @@ def observed(reply: Reply | NoReply, dialect: Dialect, secrets: Iterable[str]) -
 
     Only the vendor's own 404 or 410 document means ``Gone``: a proxy's 404 page says nothing about the job.
     """
-    if isinstance(reply, NoReply):
-        return unreachable(dialect, FailureKind.UNAVAILABLE, reply.reason, secrets)
-    if 200 <= reply.status < 300:
+    if isinstance(reply, Reply) and 200 <= reply.status < 300:
         document = json_object(reply.body) if reply.whole else None
         if document is not None:
             return document
         return unreachable(dialect, FailureKind.UNAVAILABLE, f"its answer {_unreadable(reply)}", secrets)
+    return unanswered(reply, dialect, secrets)
+
+
+def unanswered(reply: Reply | NoReply, dialect: Dialect, secrets: Iterable[str]) -> Observation:
+    """Return what a question about a job came to that was not answered with a success."""
+    if isinstance(reply, NoReply):
+        return unreachable(dialect, FailureKind.UNAVAILABLE, reply.reason, secrets)
     if reply.status in (404, 410) and json_object(reply.body) is not None:
         message = clean(f"{dialect.vendor} no longer knows the job: {_words(reply, dialect)}", secrets)
         return Observation(JobPhase.GONE, message=message)
@@ -134,6 +146,8 @@ def _failure(reply: Reply, dialect: Dialect, secrets: Iterable[str]) -> Failure 
 
 
 def _kind(status: int, document: JsonObject, dialect: Dialect) -> FailureKind | None:
+    if (declared := dialect.declared(status, document)) is not None:
+        return declared
     if status == 503 and dialect.not_taken(document):
         return FailureKind.UNAVAILABLE
     if status in _NOT_TAKEN and status < 400:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import httpx
 
 from storyjob.api.capabilities import Capabilities
+from storyjob.api.http.service import HttpService
 from storyjob.api.outcome import Authorization, Observation, Submission, Trace
 from storyjob.api.step import StepKind
 
@@ -98,6 +99,8 @@ class Connection:
     endpoint: str
     secret: str = field(repr=False)
     http: httpx.AsyncClient = field(repr=False)
+    service: HttpService | None = field(default=None, repr=False)
+    """For type http: the service, described."""
 
 
 class Provider(Protocol):

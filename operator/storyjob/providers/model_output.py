@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-from storyjob.api.outcome import BytesOutput, Output, UrlOutput
+from storyjob.api.outcome import Output, UrlOutput
 from storyjob.api.step import StepKind
+from storyjob.providers.data_url import read_data_url
 
-_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w=.-]+?)*?(?P<base64>;base64)?,(?P<data>.*)", re.DOTALL)
 _DEPTH = 8
 
 
@@ -21,7 +17,7 @@ def find_output(output: Any, step: StepKind) -> Output | None:
     for text in _strings(output, step, _DEPTH):
         if text.startswith(("https://", "http://")):
             return UrlOutput(text)
-        if text.startswith("data:") and (data := _bytes(text)):
+        if text.startswith("data:") and (data := read_data_url(text)):
             return data
     return None
 
@@ -37,15 +33,3 @@ def _strings(value: Any, step: StepKind, depth: int) -> Iterator[str]:
         likely = (step.value, "output", "url", "file", f"{step.value}s", f"{step.value}_url")
         for key in sorted(value, key=lambda key: (likely.index(key) if key in likely else len(likely), key)):
             yield from _strings(value[key], step, depth - 1)
-
-
-def _bytes(url: str) -> BytesOutput | None:
-    found = _DATA_URL.fullmatch(url)
-    if not found:
-        return None
-    try:
-        raw = found["data"]
-        data = base64.b64decode(raw, validate=True) if found["base64"] else unquote_to_bytes(raw)
-    except (binascii.Error, ValueError):
-        return None
-    return BytesOutput(data, found["type"] or "application/octet-stream") if data else None

@@ -8,13 +8,18 @@ from types import MappingProxyType
 
 from storyjob.api.capabilities import Capabilities
 from storyjob.api.errors import InvalidInput
+from storyjob.api.mediaprovider import MediaProviderSpec
 from storyjob.providers import elevenlabs, fal, google_speech, imagen, openai, replicate, veo, vertex_place
 from storyjob.providers.base import Connection, Provider
+from storyjob.providers.http import adapter as http
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderType:
-    """One vendor. ``signing_secret`` fetches the key of its webhooks, where its API tells it."""
+    """One vendor. ``signing_secret`` fetches the key of its webhooks, where its API tells it.
+
+    ``build`` raises ``InvalidInput`` for a connection that it cannot work with.
+    """
 
     capabilities: Capabilities
     build: Callable[[Connection], Provider]
@@ -28,6 +33,8 @@ PROVIDERS: Mapping[str, ProviderType] = MappingProxyType(
         "fal": ProviderType(fal.CAPABILITIES, fal.Fal, fal.ENDPOINT, fal.fetch_jwks),
         "google-imagen": ProviderType(imagen.CAPABILITIES, imagen.Imagen, vertex_place.ENDPOINT),
         "google-tts": ProviderType(google_speech.CAPABILITIES, google_speech.GoogleSpeech, google_speech.ENDPOINT),
+        # Its endpoint is the user's to say.
+        "http": ProviderType(http.CAPABILITIES, http.HttpProvider, ""),
         "openai": ProviderType(openai.CAPABILITIES, openai.OpenAi, openai.ENDPOINT),
         "replicate": ProviderType(
             replicate.CAPABILITIES, replicate.Replicate, replicate.ENDPOINT, replicate.fetch_signing_secret
@@ -49,3 +56,8 @@ def provider_type(name: str) -> ProviderType:
     except KeyError:
         known = ", ".join(provider_types())
         raise InvalidInput(f"provider type {name!r} is not known; known: {known}") from None
+
+
+def capabilities_of(spec: MediaProviderSpec) -> Capabilities:
+    """Return what a MediaProvider can do: what its type can, or what its own description says."""
+    return http.capabilities_of(spec.http) if spec.http is not None else provider_type(spec.type).capabilities

@@ -129,12 +129,13 @@ async def _let_go(world: World, provider: MediaProvider) -> None:
 
 async def _write_status(world: World, provider: MediaProvider, blocked: str | None) -> None:
     status, generation = provider.status, provider.metadata.generation
+    reason = world.vendors.blocked_by(key_of(provider))
     if blocked is None:
         claims = [_usable(world, provider)]
     else:
         claims = [
-            Claim(ConditionType.READY, False, Reason.CREDENTIALS, blocked),
-            Claim(ConditionType.STALLED, True, Reason.CREDENTIALS, blocked),
+            Claim(ConditionType.READY, False, reason, blocked),
+            Claim(ConditionType.STALLED, True, reason, blocked),
         ]
     conditions = merge(status.conditions, claims, generation=generation, now=now())
     after = status.model_copy(update={"observed_generation": generation, "conditions": conditions})
@@ -148,7 +149,7 @@ async def _write_status(world: World, provider: MediaProvider, blocked: str | No
         if story.metadata.namespace == provider.metadata.namespace and story.status.phase != "Completed":
             world.enqueue(Kind.STORY, key_of(story))
     if blocked is not None:
-        await world.events.tell("MediaProvider", provider.metadata, Reason.CREDENTIALS, blocked, level="Warning")
+        await world.events.tell("MediaProvider", provider.metadata, reason, blocked, level="Warning")
 
 
 def _usable(world: World, provider: MediaProvider) -> Claim:

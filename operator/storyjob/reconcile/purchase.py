@@ -18,7 +18,7 @@ from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
 from storyjob.planning import step as turns
-from storyjob.planning.hashing import input_hash
+from storyjob.planning.hashing import input_hash, maker
 from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
 from storyjob.planning.retry import FREE, verdict
@@ -48,7 +48,8 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
         await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning")
         await asyncio.sleep(NOT_NOW_SECONDS)
         return
-    if input_hash(scene.spec, offer.step.kind, provider.spec.type, _still_hash(scene)) != offer.input_hash:
+    made_by = maker(provider.spec.type, provider.metadata.name)
+    if input_hash(scene.spec, offer.step.kind, made_by, _still_hash(scene)) != offer.input_hash:
         _log.info("%s %s was edited since it was offered", scene.metadata.name, offer.step.kind)
         return
     token = random_hex(16)

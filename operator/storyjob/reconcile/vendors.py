@@ -12,12 +12,13 @@ from storyjob.ambient import monotonic
 from storyjob.api.capabilities import Capabilities
 from storyjob.api.errors import CredentialsError, InvalidInput
 from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.reasons import Reason
 from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.client import Cluster
 from storyjob.egress import check_url
 from storyjob.planning.view import ProviderView
 from storyjob.providers.base import Connection, Provider
-from storyjob.providers.registry import provider_type
+from storyjob.providers.registry import capabilities_of, provider_type
 from storyjob.reconcile.credentials import read_secret
 
 FRESH_SECONDS = 30.0  # a rotated Secret is noticed this soon
@@ -31,6 +32,7 @@ class _Entry:
     connection: Connection | None
     adapter: Provider | None
     blocked: str | None
+    blocked_by: Reason = Reason.CREDENTIALS
     refused: bool = False
     """Whether the provider said no to these very credentials."""
 
@@ -65,11 +67,16 @@ class Vendors:
         """Return the provider as planning sees it."""
         entry = self._entries.get(key_of(provider))
         unread = "its credentials have not been read yet" if entry is None else entry.blocked
-        return ProviderView(provider.spec, self.capabilities(provider), unread)
+        return ProviderView(provider.spec, self.capabilities(provider), unread, self.blocked_by(key_of(provider)))
+
+    def blocked_by(self, key: Key) -> Reason:
+        """Return the kind of trouble of a provider that is blocked."""
+        entry = self._entries.get(key)
+        return entry.blocked_by if entry else Reason.CREDENTIALS
 
     def capabilities(self, provider: MediaProvider) -> Capabilities:
-        """Return what the provider's type can do."""
-        return provider_type(provider.spec.type).capabilities
+        """Return what the provider can do, by its type or its own description."""
+        return capabilities_of(provider.spec)
 
     def adapter(self, key: Key) -> Provider:
         """Return the adapter; raises ``CredentialsError`` when its credentials never could be read."""
@@ -102,16 +109,25 @@ class Vendors:
         entry = _Entry(meta.uid, meta.generation, self._now(), None, None, None)
         try:
             check_url(endpoint, self._allowed)
-            secret = await read_secret(self._cluster, meta.namespace, spec.credentials.secret_ref)
+            # A service of type http may need none.
+            wanted = spec.credentials
+            secret = "" if wanted is None else await read_secret(self._cluster, meta.namespace, wanted.secret_ref)
         except (CredentialsError, InvalidInput) as error:
-            entry.blocked = str(error)
-            if before is not None and before.uid == meta.uid:
-                # Jobs under way can still be asked about and cancelled with what is in memory.
-                entry.connection, entry.adapter = before.connection, before.adapter
-            return entry
-        connection = Connection(endpoint=endpoint, secret=secret, http=self._http)
+            return _block(entry, before, Reason.CREDENTIALS, error)
+        connection = Connection(endpoint=endpoint, secret=secret, http=self._http, service=spec.http)
         if before is not None and before.connection == connection and before.adapter is not None:
             entry.connection, entry.adapter, entry.refused = before.connection, before.adapter, before.refused
-        else:
+            return entry
+        try:
             entry.connection, entry.adapter = connection, kind.build(connection)
+        except InvalidInput as error:
+            return _block(entry, before, Reason.INVALID_SPEC, error)
         return entry
+
+
+def _block(entry: _Entry, before: _Entry | None, reason: Reason, error: Exception) -> _Entry:
+    entry.blocked, entry.blocked_by = str(error), reason
+    if before is not None and before.uid == entry.uid:
+        # Jobs under way can still be asked about and cancelled with what is in memory.
+        entry.connection, entry.adapter = before.connection, before.adapter
+    return entry

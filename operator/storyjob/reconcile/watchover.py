@@ -100,13 +100,25 @@ async def observed(world: World, attempt: AttemptRef, step: StepStatus, observat
         case JobPhase.SUCCEEDED | JobPhase.FAILED | JobPhase.CANCELED:
             await _ended_badly(world, attempt, observation)
         case JobPhase.UNREACHABLE:
-            why = observation.failure.message if observation.failure else observation.message
-            if observation.failure and observation.failure.kind is FailureKind.UNAUTHORIZED and step.provider:
-                world.vendors.distrust(Key(attempt.scene.namespace, step.provider))
-            _log.warning("%s %s: no answer about its job: %s", attempt.scene, attempt.kind, why)
+            await _not_told(world, attempt, step, observation)
         case JobPhase.QUEUED | JobPhase.RUNNING:
             if observation.message:
                 _log.info("%s %s: %s", attempt.scene, attempt.kind, observation.message)
+
+
+async def _not_told(world: World, attempt: AttemptRef, step: StepStatus, observation: Observation) -> None:
+    """Leave the attempt as it is, since the job may be paid for, and tell a person of what only they can mend."""
+    failure = observation.failure
+    why = failure.message if failure else observation.message
+    _log.warning("%s %s: no answer about its job: %s", attempt.scene, attempt.kind, why)
+    if failure is None:
+        return
+    if failure.kind is FailureKind.UNAUTHORIZED and step.provider:
+        world.vendors.distrust(Key(attempt.scene.namespace, step.provider))
+    scene = world.caches.scenes.get(attempt.scene)
+    if failure.kind is FailureKind.INVALID and scene is not None:
+        note = f"{attempt.kind}: {failure.message}"
+        await world.events.tell("Scene", scene.metadata, Reason.INVALID_REQUEST, note, level="Warning")
 
 
 async def _ended_badly(world: World, attempt: AttemptRef, observation: Observation) -> None:

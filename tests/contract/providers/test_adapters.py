@@ -28,6 +28,7 @@ from storyjob.providers.registry import PROVIDERS, provider_types
 from support.vendor_world import ADAPTERS, ATTEMPT, Simulation, accepted, ended
 from support.vendors import REQUESTS
 
+WAN = "wan-video/wan-2.2-i2v-fast"
 ALL = pytest.mark.parametrize("type_", provider_types())
 POLLED = pytest.mark.parametrize(
     "type_", [name for name in provider_types() if Mode.POLL in PROVIDERS[name].capabilities.modes]
@@ -249,7 +250,7 @@ async def test_a_job_nobody_knows_is_gone(simulation: Simulation, type_: str) ->
 
 @POLLED
 async def test_a_clip_starts_from_a_still(simulation: Simulation, type_: str) -> None:
-    models = {"replicate": "wan-video/wan-2.2-i2v-fast", "fal": "fal-ai/wan-i2v"}
+    models = {"replicate": WAN, "http": WAN, "fal": "fal-ai/wan-i2v"}
     video = replace(REQUESTS["vertex-veo"], model=models.get(type_, REQUESTS["vertex-veo"].model))
     still = await media(simulation, await result(simulation.provider("replicate"), REQUESTS["replicate"]))
 

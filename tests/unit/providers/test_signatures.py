@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook
 from storyjob.api.errors import SignatureError
 from storyjob.api.outcome import Callback
 from storyjob.providers.registry import PROVIDERS
-from storyjob.providers.signatures import calling_types, needs_key, verify
+from storyjob.providers.signatures import calling_types, scheme_of, verify
 
 KEY = b"0123456789abcdef01234567"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -113,12 +113,20 @@ def test_a_type_that_never_calls_is_never_believed(provider_type: str) -> None:
 def test_every_type_that_calls_back_is_listed() -> None:
     calling = {name for name, known in PROVIDERS.items() if "Webhook" in known.capabilities.modes}
 
-    assert calling <= calling_types()
+    assert calling - {"http"} <= calling_types()  # a service of type http says itself how it calls back
 
 
-@pytest.mark.parametrize(("provider_type", "needed"), [("replicate", True), ("nobody", True), ("luma", False)])
-def test_only_a_type_that_does_not_sign_does_without_a_key(provider_type: str, needed: bool) -> None:
-    assert needs_key(provider_type) is needed
+@pytest.mark.parametrize(("provider_type", "signs"), [("replicate", True), ("luma", False)])
+def test_a_type_that_does_not_sign_has_no_check(provider_type: str, signs: bool) -> None:
+    scheme = scheme_of({"type": provider_type})
+
+    assert scheme is not None
+    assert (scheme.check is not None) is signs
+
+
+@pytest.mark.parametrize("spec", [{}, {"type": "nobody"}, {"type": "elevenlabs"}, {"type": "http"}])
+def test_a_provider_that_never_calls_has_no_scheme(spec: dict[str, str]) -> None:
+    assert scheme_of(spec) is None
 
 
 @pytest.mark.parametrize(
