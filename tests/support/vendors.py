@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 
 from storyjob.api.http.service import HttpService
 from storyjob.api.step import StepKind
-from storyjob.providers.base import Attempt, Connection, InputFile, Job, Provider, Request
+from storyjob.providers.base import Attempt, Connection, InputFile, Job, OutputPlace, Provider, Request
 from storyjob.providers.registry import provider_type
 from support.declared import example_service
 
@@ -70,9 +70,11 @@ class Vendor:
         return answer if isinstance(answer, httpx.Response) else await answer
 
 
-def connect(type_: str, vendor: Vendor, secret: str = SECRET, endpoint: str = "") -> Provider:
+def connect(
+    type_: str, vendor: Vendor, secret: str = SECRET, endpoint: str = "", output: OutputPlace | None = None
+) -> Provider:
     """Return the adapter of ``type_``, connected to a vendor in memory."""
-    return provider_type(type_).build(connection(type_, vendor, secret, endpoint))
+    return provider_type(type_).build(replace(connection(type_, vendor, secret, endpoint), output=output))
 
 
 def connection(type_: str, vendor: Vendor, secret: str = SECRET, endpoint: str = "") -> Connection:

@@ -103,6 +103,28 @@ class Price(ApiModel):
     per_second: Annotated[Money | None, Field(description="USD for one second of what was made.")] = None
 
 
+class ProviderOutput(ApiModel):
+    """A bucket of yours that the provider writes results to."""
+
+    gcs_prefix: Annotated[
+        str,
+        Field(
+            max_length=300,
+            pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*/?$",
+            description="Each attempt gets a prefix of its own below this one, so that a clip is found even when the "
+            "answer to its request was lost. The service account must be able to list, read and write there.",
+        ),
+    ]
+    endpoint: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            pattern=r"^https?://[^\s@?#]+$",
+            description="Base URL instead of https://storage.googleapis.com, for proxies and the simulator.",
+        ),
+    ] = None
+
+
 _OF_PROVIDER = (
     Rule(
         "(self.type == 'http') == has(self.http)",
@@ -119,6 +141,11 @@ _OF_PROVIDER = (
         "(self.http.webhook.signature.scheme == 'None') != has(self.webhook)",
         "spec.webhook holds the key that signs callbacks: set it for a signature, and leave it out for scheme None",
         field=".webhook",
+    ),
+    Rule(
+        "!has(self.output) || self.type == 'vertex-veo'",
+        "spec.output is only for type vertex-veo, which can write to a bucket: remove it",
+        field=".output",
     ),
 )
 
@@ -154,6 +181,9 @@ class MediaProviderSpec(ApiModel):
         SecretSource | None,
         Field(description="The key that signs webhooks. Not needed where the vendor's API tells it (replicate, fal)."),
     ] = None
+    output: Annotated[ProviderOutput | None, Field(description="A bucket that results are left in (vertex-veo).")] = (
+        None
+    )
     completion: Annotated[
         Literal["Webhook", "Poll"],
         Field(description="Webhook: callbacks, with the slow poll behind them. Poll: only ask."),

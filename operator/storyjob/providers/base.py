@@ -93,6 +93,16 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputPlace:
+    """A place in a bucket of the user's that the provider writes results to (``spec.output``)."""
+
+    prefix: str
+    """A URI such as ``gs://bucket/path``."""
+    endpoint: str | None = None
+    """Where the bucket's own API is, when not at the vendor's public address."""
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """How to reach a provider. ``http`` already refuses private addresses and follows no redirects."""
 
@@ -101,6 +111,7 @@ class Connection:
     http: httpx.AsyncClient = field(repr=False)
     service: HttpService | None = field(default=None, repr=False)
     """For type http: the service, described."""
+    output: OutputPlace | None = None
 
 
 class Provider(Protocol):

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from typing import Any
 
-from storyjob.api.capabilities import Capabilities, Mode
+from storyjob.api.capabilities import Capabilities, Find, Mode
 from storyjob.api.errors import CredentialsError, InvalidInput
-from storyjob.api.outcome import Accepted, FailureKind, Observation, Rejected, Submission, Unknown
+from storyjob.api.outcome import (
+    Accepted,
+    Authorization,
+    Done,
+    FailureKind,
+    NoTrace,
+    Observation,
+    Rejected,
+    Result,
+    Submission,
+    Trace,
+    Unknown,
+    UrlOutput,
+)
 from storyjob.api.step import StepKind
-from storyjob.providers.answers import JsonObject, observed, submitted, unknown, unreachable
-from storyjob.providers.base import Attempt, Connection, Job, Request
+from storyjob.providers.answers import observed, submitted, unknown, unreachable
+from storyjob.providers.base import Attempt, Connection, Job, Lost, Request
+from storyjob.providers.cleaning import clean
+from storyjob.providers.cloud_storage import CloudStorage
 from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
 from storyjob.providers.google_access import GoogleAccess, NotSent, unsent
 from storyjob.providers.google_token import TokenUnavailable
+from storyjob.providers.veo_body import veo_body
 from storyjob.providers.veo_operation import DIALECT, judge, too_large
 from storyjob.providers.vertex_place import model_path
 
 CAPABILITIES = Capabilities(
     steps=frozenset({StepKind.VIDEO}),
     modes=frozenset({Mode.POLL}),
-    # The clip comes inside the answer about the operation, so there is no link that could die.
+    # The clip comes inside the answer about the operation, or stays in the user's bucket.
     output_seconds=None,
+    # By the prefix that only this attempt writes to. Without spec.output nothing tells, and find() says so.
+    find=Find.EXACT,
     submit_seconds=60.0,
 )
 ASK_SECONDS = 60.0
@@ -32,7 +48,6 @@ _OPERATION = re.compile(
     rf"(?P<resource>(?:projects/[a-z0-9:.-]{{1,100}}/locations/[a-z0-9-]{{1,60}}/)?{_PUBLISHED})"
     r"/operations/[A-Za-z0-9_-]{1,128}"
 )
-_INSTANCE_KEYS = ("lastFrame", "video", "referenceImages", "mask")
 
 
 class Veo:
@@ -43,13 +58,14 @@ class Veo:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._access = GoogleAccess(connection)
+        self._storage = CloudStorage(connection, self._access)
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Start one operation. Google is told no deadline; an operation ends by itself within minutes."""
         secrets: tuple[str, ...] = (self._access.secret, attempt.token)
         try:
             headers = await self._access.headers()
-            call = self._predict(request, headers)
+            call = self._predict(request, attempt, headers)
         except NotSent as error:
             return unsent(error, secrets)
         secrets = (*secrets, *self._access.secrets(headers))
@@ -72,38 +88,47 @@ class Veo:
         call = Call("POST", url, headers, json_body({"operationName": job.job_id}), MEDIA_BYTES)
         secrets = self._access.secrets(headers)
         reply = self._access.noted(await exchange(self._connection.http, call, ASK_SECONDS))
-        return await digest(reply, lambda answer: _observation(answer, job, secrets))
+        return await digest(reply, lambda answer: _observation(answer, job, self._reader(), secrets))
 
     async def cancel(self, job: Job) -> None:
         """Do nothing: no way to cancel is documented for these operations (``Cancel.NONE``)."""
 
-    def _predict(self, request: Request, headers: dict[str, str]) -> Call:
+    async def find(self, lost: Lost) -> Trace:
+        """Look for the clip in the place of this attempt. A clip that is still being made is not there yet."""
+        prefix = self._storage.attempt_prefix(lost.token_hash)
+        if prefix is None:
+            return NoTrace("Veo lists no operations: it cannot be told without spec.output.gcsPrefix")
+        secrets = (self._access.secret,)
+        try:
+            found = await self._storage.find_video(prefix)
+        except NotSent as error:
+            return NoTrace(clean(str(error), secrets), answered=False)
+        match found:
+            case UrlOutput():
+                return Done(Result(found))
+            case None:
+                return NoTrace(f"there is no clip under {prefix}")
+            case _:
+                why = found.failure.message if found.failure else found.message or "no reason given"
+                return NoTrace(why, answered=False)
+
+    async def authorize(self, url: str) -> Authorization | None:
+        """Return the service account's credentials for a clip in Cloud Storage."""
+        return await self._storage.authorize(url)
+
+    def _reader(self) -> CloudStorage | None:
+        return self._storage if self._access.is_service_account else None
+
+    def _predict(self, request: Request, attempt: Attempt, headers: dict[str, str]) -> Call:
         if request.step not in CAPABILITIES.steps:
             raise InvalidInput(f"Veo makes videos, not a step of kind {request.step.value}")
+        prefix = self._storage.attempt_prefix(attempt.token_hash)
+        if prefix and not self._access.is_service_account:
+            raise InvalidInput("spec.output needs the JSON key of a service account: an API key cannot read the bucket")
         inputs = dict(request.input)
         path = model_path(request.model, inputs, self._access.account(), self._connection.endpoint)
         url = endpoint_url(self._connection, f"{path}:predictLongRunning")
-        return Call("POST", url, headers, json_body(_body(request, inputs)), MEDIA_BYTES)
-
-
-def _body(request: Request, inputs: dict[str, Any]) -> JsonObject:
-    if "storageUri" in inputs:
-        raise InvalidInput(
-            "input.storageUri is not supported: the clip is taken from the answer and stored in the operator's bucket"
-        )
-    instance: dict[str, Any] = {"prompt": request.text}
-    if request.image:
-        encoded = base64.b64encode(request.image.data).decode()
-        instance["image"] = {"bytesBase64Encoded": encoded, "mimeType": request.image.content_type}
-    instance |= {key: inputs.pop(key) for key in _INSTANCE_KEYS if key in inputs}
-    body: JsonObject = {"instances": [instance]}
-    if "labels" in inputs:
-        body["labels"] = inputs.pop("labels")
-    # One clip: a step uses one, and every sample is charged.
-    parameters: dict[str, Any] = {"sampleCount": 1}
-    if request.seed is not None:
-        parameters["seed"] = request.seed
-    return {**body, "parameters": {**parameters, **inputs}}
+        return Call("POST", url, headers, json_body(veo_body(request, inputs, prefix)), MEDIA_BYTES)
 
 
 def _submission(reply: Reply | NoReply, secrets: tuple[str, ...]) -> Accepted | Rejected | Unknown:
@@ -116,7 +141,9 @@ def _submission(reply: Reply | NoReply, secrets: tuple[str, ...]) -> Accepted | 
     return unknown(DIALECT, "took the request but its answer names no operation", secrets)
 
 
-def _observation(reply: Reply | NoReply, job: Job, secrets: tuple[str, ...]) -> Observation:
+def _observation(
+    reply: Reply | NoReply, job: Job, storage: CloudStorage | None, secrets: tuple[str, ...]
+) -> Observation:
     if isinstance(reply, Reply) and reply.status == 200 and reply.too_large:
         return too_large(len(reply.body))
     document = observed(reply, DIALECT, secrets)
@@ -124,4 +151,4 @@ def _observation(reply: Reply | NoReply, job: Job, secrets: tuple[str, ...]) -> 
         return document
     if document.get("name", job.job_id) != job.job_id:
         return unreachable(DIALECT, FailureKind.UNAVAILABLE, "the answer is about another operation", secrets)
-    return judge(document, secrets)
+    return judge(document, storage, secrets)

@@ -1,4 +1,4 @@
-"""Reads a Veo operation: running, failed, filtered, or a clip in base64."""
+"""Reads a Veo operation: running, failed, filtered, or a clip, in base64 or in a bucket."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from storyjob.api.outcome import BytesOutput, Failure, FailureKind, JobPhase, Observation, Result
 from storyjob.providers.answers import JsonObject, as_text
 from storyjob.providers.cleaning import clean
+from storyjob.providers.cloud_storage import CloudStorage
 from storyjob.providers.content_filter import is_content_refusal
 from storyjob.providers.encoded import decoded
 from storyjob.providers.google_error import google_dialect
@@ -25,10 +26,11 @@ _KINDS = {
 }
 
 
-def judge(operation: JsonObject, secrets: Iterable[str]) -> Observation:
+def judge(operation: JsonObject, storage: CloudStorage | None, secrets: Iterable[str]) -> Observation:
     """Return how the operation stands.
 
-    Google calls an operation done, without an error, also when its filter kept every clip back.
+    Google calls an operation done, without an error, also when its filter kept every clip back. ``storage`` reads a
+    clip that was written to a bucket; None when the credentials cannot.
     """
     if operation.get("done") is not True:
         return Observation(JobPhase.RUNNING)
@@ -40,7 +42,7 @@ def judge(operation: JsonObject, secrets: Iterable[str]) -> Observation:
     videos = response.get("videos")
     video = videos[0] if isinstance(videos, list) and videos else None
     if isinstance(video, dict):
-        return _delivered(video, secrets)
+        return _delivered(video, storage, secrets)
     if response.get("raiMediaFilteredCount") or response.get("raiMediaFilteredReasons"):
         reasons = response.get("raiMediaFilteredReasons")
         shown = "; ".join(as_text(reason) for reason in reasons) if isinstance(reasons, list) else "no reason given"
@@ -54,7 +56,7 @@ def too_large(limit: int) -> Observation:
     return _failure(FailureKind.INVALID, what, ())
 
 
-def _delivered(video: JsonObject, secrets: Iterable[str]) -> Observation:
+def _delivered(video: JsonObject, storage: CloudStorage | None, secrets: Iterable[str]) -> Observation:
     encoded, mime = video.get("bytesBase64Encoded"), video.get("mimeType")
     if isinstance(encoded, str) and encoded:
         data = decoded(encoded)
@@ -63,7 +65,10 @@ def _delivered(video: JsonObject, secrets: Iterable[str]) -> Observation:
         content_type = mime if isinstance(mime, str) and mime.startswith("video/") else "video/mp4"
         return Observation(JobPhase.SUCCEEDED, result=Result(BytesOutput(data, content_type)))
     uri = as_text(video.get("gcsUri", "nowhere"))
-    what = f"Veo stored the clip at {uri}, which the operator cannot read; remove storageUri and copy the clip by hand"
+    output = storage.output(uri) if storage else None
+    if output is not None:
+        return Observation(JobPhase.SUCCEEDED, result=Result(output))
+    what = f"Veo stored the clip at {uri}, which these credentials cannot read; copy it by hand"
     return _failure(FailureKind.INVALID, what, secrets)
 
 

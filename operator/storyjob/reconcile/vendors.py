@@ -11,13 +11,13 @@ import httpx
 from storyjob.ambient import monotonic
 from storyjob.api.capabilities import Capabilities
 from storyjob.api.errors import CredentialsError, InvalidInput
-from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.mediaprovider import MediaProvider, MediaProviderSpec
 from storyjob.api.reasons import Reason
 from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.client import Cluster
 from storyjob.egress import check_url
 from storyjob.planning.view import ProviderView
-from storyjob.providers.base import Connection, Provider
+from storyjob.providers.base import Connection, OutputPlace, Provider
 from storyjob.providers.registry import capabilities_of, provider_type
 from storyjob.reconcile.credentials import read_secret
 
@@ -109,12 +109,13 @@ class Vendors:
         entry = _Entry(meta.uid, meta.generation, self._now(), None, None, None)
         try:
             check_url(endpoint, self._allowed)
+            output = self._output(spec)
             # A service of type http may need none.
             wanted = spec.credentials
             secret = "" if wanted is None else await read_secret(self._cluster, meta.namespace, wanted.secret_ref)
         except (CredentialsError, InvalidInput) as error:
             return _block(entry, before, Reason.CREDENTIALS, error)
-        connection = Connection(endpoint=endpoint, secret=secret, http=self._http, service=spec.http)
+        connection = Connection(endpoint=endpoint, secret=secret, http=self._http, service=spec.http, output=output)
         if before is not None and before.connection == connection and before.adapter is not None:
             entry.connection, entry.adapter, entry.refused = before.connection, before.adapter, before.refused
             return entry
@@ -123,6 +124,13 @@ class Vendors:
         except InvalidInput as error:
             return _block(entry, before, Reason.INVALID_SPEC, error)
         return entry
+
+    def _output(self, spec: MediaProviderSpec) -> OutputPlace | None:
+        if spec.output is None:
+            return None
+        if spec.output.endpoint is not None:
+            check_url(spec.output.endpoint, self._allowed)
+        return OutputPlace(spec.output.gcs_prefix, spec.output.endpoint)
 
 
 def _block(entry: _Entry, before: _Entry | None, reason: Reason, error: Exception) -> _Entry:

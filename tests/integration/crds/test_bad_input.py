@@ -148,6 +148,16 @@ CASES = [
     pytest.param(
         a_provider(endpoint="https://user:secret@example.com"), "spec.endpoint", id="credentials in an endpoint"
     ),
+    pytest.param(
+        a_provider(output={"gcsPrefix": "gs://films/clips"}),
+        "spec.output.*: .*only for type vertex-veo",
+        id="a bucket for a vendor that cannot write to it",
+    ),
+    pytest.param(
+        a_provider(type="vertex-veo", output={"gcsPrefix": "films/clips"}),
+        "spec.output.gcsPrefix",
+        id="a bucket without gs://",
+    ),
     pytest.param(a_provider("flux.dev"), "metadata.name must be at most 63 characters", id="a provider with a dot"),
 ]
 
@@ -172,6 +182,9 @@ def test_bad_input_is_refused(crds: Cluster, namespace: str, manifest: dict[str,
             id="a narration over a file of one's own",
         ),
         pytest.param(a_story(scenes=[a_scene(image=None, video={"prompt": "pan"})]), id="a clip alone"),
+        pytest.param(
+            a_provider(type="vertex-veo", output={"gcsPrefix": "gs://films/clips/of=us"}), id="a bucket for clips"
+        ),
         pytest.param(a_provider(polling={"initialSeconds": 60}), id="the first pause is the longest"),
         pytest.param(
             a_provider(prices=[{"model": "a", "perGeneration": "1"}, {"model": "*", "perSecond": "0.5"}]), id="prices"

@@ -30,7 +30,7 @@ KEYS = st.sampled_from(
         *("gcsUri", "mimeType", "audio_base64", "alignment", "characters", "character_start_times_seconds"),
         *("request_id", "error_type", "images", "has_nsfw_concepts", "msg", "loc", "type", "status_url"),
         *("character_end_times_seconds", "title", "video", "urls", "data", "b64_json", "url", "type"),
-        *("predictions", "raiFilteredReason", "audioContent"),
+        *("predictions", "raiFilteredReason", "audioContent", "items", "contentType"),
     ]
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | WORDS

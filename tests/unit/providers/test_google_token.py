@@ -10,37 +10,15 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from google.auth import jwt
 
 from storyjob.api.outcome import Accepted, FailureKind, JobPhase, Rejected
 from storyjob.providers.google_token import SCOPE, ServiceAccount, TokenSource
+from support.google import PUBLIC, TOKEN_URL, pem, service_account_key
 from support.vendors import JOBS, OPERATION, REQUESTS, Vendor, an_attempt, connect
 
-TOKEN_URL = "https://oauth2.googleapis.com/token"
 REQUEST = REQUESTS["vertex-veo"]
-
-
-def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
-
-
-KEY = rsa.generate_private_key(65537, 2048)
-PUBLIC = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def a_key(**changes: Any) -> str:
-    parts = {
-        "type": "service_account",
-        "project_id": "my-project",
-        "client_email": "fox@my-project.iam.gserviceaccount.com",
-        "private_key_id": "key-1",
-        "private_key": pem(KEY),
-        "token_uri": TOKEN_URL,
-    }
-    return json.dumps({**parts, **changes})
 
 
 def google(token_answer: httpx.Response | None = None, predict: int = 200) -> Vendor:
@@ -55,7 +33,7 @@ def google(token_answer: httpx.Response | None = None, predict: int = 200) -> Ve
 async def test_a_submit_carries_a_token_for_the_project_of_the_key() -> None:
     vendor = google()
 
-    outcome = await connect("vertex-veo", vendor, secret=a_key()).submit(REQUEST, an_attempt())
+    outcome = await connect("vertex-veo", vendor, secret=service_account_key()).submit(REQUEST, an_attempt())
 
     assert outcome == Accepted(OPERATION)
     fetched, asked = vendor.asked
@@ -82,7 +60,7 @@ async def test_a_submit_carries_a_token_for_the_project_of_the_key() -> None:
 )
 async def test_project_and_location(endpoint: str, inputs: dict[str, Any], place: str) -> None:
     vendor = google()
-    provider = connect("vertex-veo", vendor, secret=a_key(), endpoint=endpoint)
+    provider = connect("vertex-veo", vendor, secret=service_account_key(), endpoint=endpoint)
 
     await provider.submit(replace(REQUEST, input=inputs), an_attempt())
 
@@ -93,7 +71,7 @@ async def test_project_and_location(endpoint: str, inputs: dict[str, Any], place
 @pytest.mark.parametrize("inputs", [{}, {"location": "../x"}, {"location": 7}, {"location": "a", "project": "a/b"}])
 async def test_a_place_that_is_no_place_is_refused_unsent(inputs: dict[str, Any]) -> None:
     vendor = google()
-    provider = connect("vertex-veo", vendor, secret=a_key(), endpoint="http://127.0.0.1:1/vertex")
+    provider = connect("vertex-veo", vendor, secret=service_account_key(), endpoint="http://127.0.0.1:1/vertex")
 
     outcome = await provider.submit(replace(REQUEST, input=inputs), an_attempt())
 
@@ -107,10 +85,12 @@ async def test_a_place_that_is_no_place_is_refused_unsent(inputs: dict[str, Any]
     [
         pytest.param("{", "neither", id="broken JSON"),
         pytest.param('{"type": "authorized_user"}', "service_account", id="another kind of key"),
-        pytest.param(a_key(project_id=""), "project_id", id="no project"),
-        pytest.param(a_key(private_key=7), "private_key", id="no key"),
-        pytest.param(a_key(private_key="nonsense"), "PEM", id="nonsense for a key"),
-        pytest.param(a_key(private_key=pem(ec.generate_private_key(ec.SECP256R1()))), "RSA", id="not an RSA key"),
+        pytest.param(service_account_key(project_id=""), "project_id", id="no project"),
+        pytest.param(service_account_key(private_key=7), "private_key", id="no key"),
+        pytest.param(service_account_key(private_key="nonsense"), "PEM", id="nonsense for a key"),
+        pytest.param(
+            service_account_key(private_key=pem(ec.generate_private_key(ec.SECP256R1()))), "RSA", id="not an RSA key"
+        ),
     ],
 )
 async def test_a_secret_that_cannot_work(secret: str, words: str) -> None:
@@ -145,7 +125,7 @@ async def test_a_secret_that_cannot_work(secret: str, words: str) -> None:
 async def test_without_a_token_nothing_is_bought(answer: httpx.Response, kind: FailureKind) -> None:
     vendor = google(answer)
 
-    outcome = await connect("vertex-veo", vendor, secret=a_key()).submit(REQUEST, an_attempt())
+    outcome = await connect("vertex-veo", vendor, secret=service_account_key()).submit(REQUEST, an_attempt())
 
     assert isinstance(outcome, Rejected)
     assert outcome.failure.kind is kind
@@ -165,7 +145,7 @@ class Clock:
 async def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
     vendor, clock = google(), Clock()
     http = httpx.AsyncClient(transport=httpx.MockTransport(vendor))
-    tokens = TokenSource(ServiceAccount.parse(a_key()), http, clock)
+    tokens = TokenSource(ServiceAccount.parse(service_account_key()), http, clock)
 
     await asyncio.gather(*(tokens.token() for _ in range(5)))
     assert len(vendor.asked) == 1
@@ -179,7 +159,7 @@ async def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
 
 async def test_a_token_the_api_refuses_is_dropped() -> None:
     vendor = google(predict=401)
-    provider = connect("vertex-veo", vendor, secret=a_key())
+    provider = connect("vertex-veo", vendor, secret=service_account_key())
 
     await provider.submit(REQUEST, an_attempt())
     await provider.submit(REQUEST, an_attempt())
@@ -188,4 +168,4 @@ async def test_a_token_the_api_refuses_is_dropped() -> None:
 
 
 def test_the_private_key_is_not_shown() -> None:
-    assert "PRIVATE KEY" not in repr(ServiceAccount.parse(a_key()))
+    assert "PRIVATE KEY" not in repr(ServiceAccount.parse(service_account_key()))

@@ -64,7 +64,7 @@ async def test_a_still_a_seed_and_inputs_go_where_they_belong() -> None:
         pytest.param({"model": "a:predict"}, "model", id="a model with a verb"),
         pytest.param({"model": ""}, "model", id="no model"),
         pytest.param({"step": StepKind.AUDIO}, "audio", id="no narrations here"),
-        pytest.param({"input": {"storageUri": "gs://b/x"}}, "storageUri", id="a bucket we cannot read"),
+        pytest.param({"input": {"storageUri": "gs://b/x"}}, "storageUri", id="a place that all attempts would share"),
     ],
 )
 async def test_what_cannot_work_is_refused_unsent(changes: dict[str, Any], named: str) -> None:
@@ -176,7 +176,7 @@ async def test_the_question_is_put_to_the_model_of_the_operation(operation: str)
             JobPhase.FAILED,
             K.INVALID,
             "gs://mine/clip.mp4",
-            id="stored in a bucket",
+            id="stored in a bucket that an API key cannot read",
         ),
         pytest.param(
             {"done": True, "response": {"videos": [{"bytesBase64Encoded": "???"}]}},

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from storyjob.simulator.exchange import Vendor
+from storyjob.simulator.vendors.cloud_storage import CloudStorage
 from storyjob.simulator.vendors.elevenlabs import ElevenLabs
 from storyjob.simulator.vendors.fal import Fal
 from storyjob.simulator.vendors.google_speech import GoogleSpeech
+from storyjob.simulator.vendors.google_token import GoogleToken
 from storyjob.simulator.vendors.openai import OpenAi
 from storyjob.simulator.vendors.replicate import Replicate
 from storyjob.simulator.vendors.vertex import Vertex
@@ -16,11 +18,13 @@ from storyjob.simulator.world import World
 
 VENDORS: Mapping[str, Callable[[World], Vendor]] = MappingProxyType(
     {
-        "replicate": Replicate,
-        "fal": Fal,
         "elevenlabs": ElevenLabs,
+        "fal": Fal,
+        "gcs": CloudStorage,
         "google-tts": GoogleSpeech,
+        "oauth2": GoogleToken,
         "openai": OpenAi,
+        "replicate": Replicate,
         "vertex": Vertex,
     }
 )

@@ -17,6 +17,7 @@ from storyjob.simulator.ledger import Entry, digest
 from storyjob.simulator.script import Subject
 from storyjob.simulator.vendors.vertex_imagen import Imagen
 from storyjob.simulator.vendors.vertex_wire import (
+    clip_uris,
     error,
     failure,
     is_authorized,
@@ -119,11 +120,7 @@ class Vertex:
     def _videos(self, job: Job) -> list[dict[str, str]] | None:
         """Return the clips as base64, or as links into the bucket the client named; None when they are gone."""
         if job.request["storage"]:
-            prefix = f"{str(job.request['storage']).rstrip('/')}/{job.id.rpartition('/')[2]}"
-            return [
-                {"gcsUri": f"{prefix}/sample_{number}.mp4", "mimeType": "video/mp4"}
-                for number, _ in enumerate(job.outputs)
-            ]
+            return [{"gcsUri": uri, "mimeType": "video/mp4"} for uri in clip_uris(job)]
         clips = []
         for key in job.outputs:
             stored = self._world.files.find(key)

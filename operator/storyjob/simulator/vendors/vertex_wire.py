@@ -11,7 +11,7 @@ from aiohttp import web
 
 from storyjob.api.step import StepKind
 from storyjob.simulator.fault import Status
-from storyjob.simulator.job import Wish
+from storyjob.simulator.job import Job, Wish
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -94,6 +94,14 @@ def read_wish(model: str, body: dict[str, Any] | None) -> Wish | web.Response:
         )
     except ValueError as problem:
         return error(400, str(problem))
+
+
+def clip_uris(job: Job) -> list[str]:
+    """Return where Veo wrote a job's clips; nothing when they come in the answer."""
+    if not job.request.get("storage"):
+        return []
+    prefix = f"{str(job.request['storage']).rstrip('/')}/{job.id.rpartition('/')[2]}"
+    return [f"{prefix}/sample_{number}.mp4" for number, _ in enumerate(job.outputs)]
 
 
 def _instance(body: Mapping[str, Any]) -> Mapping[str, Any]:
