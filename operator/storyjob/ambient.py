@@ -19,7 +19,15 @@ class Ambient:
     random_hex: Callable[[int], str]
 
 
-MACHINE = Ambient(lambda: datetime.now(UTC), time.monotonic, secrets.token_hex)
+# A lease runs out while the machine is asleep, too; Linux' CLOCK_MONOTONIC stands still then.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _seconds() -> float:
+    return time.clock_gettime(_CLOCK)
+
+
+MACHINE = Ambient(lambda: datetime.now(UTC), _seconds, secrets.token_hex)
 AMBIENT: ContextVar[Ambient] = ContextVar("ambient", default=MACHINE)
 """Of the running task: two simulated processes may live in one event loop, each with a clock of its own."""
 

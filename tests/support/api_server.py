@@ -18,6 +18,11 @@ from support.controlplane import Cluster
 Json = dict[str, Any]
 
 GROUP = "/apis/storyjob.dev/v1alpha1"
+OTHERS = {
+    "secrets": "/api/v1",
+    "events": "/apis/events.k8s.io/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
+}
 WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE"})
 _SAMPLE = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<value>\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -25,8 +30,8 @@ _WATCH_SECONDS = 5.0  # of one watch request; the caller's own deadline is looke
 
 
 def path_of(kind: str, namespace: str, name: str = "") -> str:
-    """Return the URL path of our kinds by plural, and of Secrets."""
-    base = "/api/v1" if kind == "secrets" else "/apis/events.k8s.io/v1" if kind == "events" else GROUP
+    """Return the URL path of our kinds by plural, and of those in ``OTHERS``."""
+    base = OTHERS.get(kind, GROUP)
     return "/".join(part for part in (base, "namespaces", namespace, kind, name) if part)
 
 

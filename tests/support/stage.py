@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,26 @@ class Stage:
     def start_operator(self) -> None:
         """Start the operator again and wait until it is ready."""
         run(self.operator.start())
+
+    def another_operator(self, instance: str) -> Process:
+        """Return one more replica of the operator, not yet started."""
+        (port,) = free_ports(1)
+        program = self.operator.program
+        variables = {"STORYJOB_INSTANCE": instance, "STORYJOB_METRICS_PORT": str(port)}
+        return Process(
+            replace(
+                program,
+                name=f"operator {instance}",
+                log=program.log.with_name(f"operator-{instance}.log"),
+                ready=answers_ok(f"http://{LOOPBACK}:{port}/readyz"),
+                environment={**program.environment, **variables},
+            )
+        )
+
+    def leader(self) -> str:
+        """Return the instance that holds the lease."""
+        lease = self.api.get("leases", self.namespaces[0], "storyjob-operator")
+        return str(lease["spec"]["holderIdentity"]).rpartition("_")[0] if lease else ""
 
     def fault(self, fault: str, **more: Any) -> None:
         """Let something go wrong at a vendor; see ``storyjob/simulator/fault.py``."""

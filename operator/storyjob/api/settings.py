@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     )
     renders: int = Field(1, ge=1, le=64, description="ffmpeg processes at once.")
 
+    instance: str | None = Field(
+        None, max_length=200, description="Names this replica among the others; its host name when absent."
+    )
+    lease_name: str = Field("storyjob-operator", description="Lease of the operator's namespace that its leader holds.")
+    lease_seconds: float = Field(15, ge=3, le=120, description="After this long without a word another replica leads.")
+
     resync_seconds: float = Field(300, gt=0, description="How often the cache is compared with a full list.")
     orphan_seconds: float = Field(60, ge=0, description="Margin after a submit's timeout until its outcome is unknown.")
     shutdown_grace_seconds: float = Field(120, ge=0, description="How long paid calls under way may finish.")

@@ -16,11 +16,13 @@ import kopf
 from storyjob.api.resource import KOPF_FINALIZER
 from storyjob.api.settings import Settings
 from storyjob.cluster.access import await_access
+from storyjob.cluster.lease import Lease, Terms
 from storyjob.handlers.probes import Probes
 from storyjob.handlers.storage import NoDiffs
 from storyjob.handlers.timers import register_timers
 from storyjob.handlers.watch import register_watches
 from storyjob.reconcile.assemble import assemble
+from storyjob.reconcile.leadership import lead
 from storyjob.reconcile.operator import Operator
 from storyjob.reconcile.rights import needed
 
@@ -33,7 +35,7 @@ SWITCH_SECONDS = 0.0005
 async def run(settings: Settings) -> None:
     """Run until SIGTERM, SIGINT, or until a part that must not end has ended."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    instance = os.environ.get("HOSTNAME") or socket.gethostname()
+    instance = settings.instance or socket.gethostname()
     operator = Operator(await assemble(settings, instance))
     world, probes = operator.world, Probes(settings)
     try:
@@ -43,16 +45,18 @@ async def run(settings: Settings) -> None:
         await operator.bucket_works()
         await operator.resync()
         probes.ready = True
-        await _serve(operator, settings)
+        terms = Terms(settings.namespace, settings.lease_name, instance, settings.lease_seconds)
+        await _serve(operator, settings, Lease(world.cluster, terms))
     finally:
         await probes.stop()
         await world.cluster.close()
         shutil.rmtree(world.work_dir, ignore_errors=True)
 
 
-async def _serve(operator: Operator, settings: Settings) -> None:
+async def _serve(operator: Operator, settings: Settings, lease: Lease) -> None:
     ready, stop, terminate = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    background = [asyncio.create_task(part()) for part in (operator.work, operator.keep_in_step, operator.watch_bucket)]
+    leading = asyncio.create_task(lead(operator, lease))
+    background = [asyncio.create_task(part()) for part in (operator.keep_in_step, operator.watch_bucket)]
     watching = asyncio.create_task(_watch(operator, settings, ready, stop))
     # kopf sets its own signal handlers until it is ready; ours, set later, take their place.
     seeing = asyncio.create_task(ready.wait())
@@ -61,11 +65,13 @@ async def _serve(operator: Operator, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, terminate.set)
     asked = asyncio.create_task(terminate.wait())
-    watched: list[asyncio.Task[Any]] = [asked, watching, *background]
+    watched: list[asyncio.Task[Any]] = [asked, watching, leading, *background]
     _log.info("operator is at work", extra={"action": "start"})
     ended, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
     _log.info("operator stops: nothing more is bought", extra={"action": "stop"})
-    await operator.shut_down()
+    operator.world.gate.open = False
+    leading.cancel()  # from here on nothing new is begun, and another replica may
+    await asyncio.gather(leading, lease.release(), operator.shut_down(), return_exceptions=True)
     stop.set()
     for task in background:
         task.cancel()

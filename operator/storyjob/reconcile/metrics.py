@@ -19,6 +19,7 @@ STORED_BYTES = Counter("storyjob_stored_bytes", "Bytes of media stored.", ["step
 STORE_SECONDS = Histogram("storyjob_store_seconds", "From a result to its bytes in the bucket.", registry=REGISTRY)
 RECONCILES = Counter("storyjob_reconciles", "Reconciles, by kind and result.", ["kind", "result"], registry=REGISTRY)
 RECONCILE_SECONDS = Histogram("storyjob_reconcile_seconds", "How long a reconcile takes.", ["kind"], registry=REGISTRY)
+LEADER = Gauge("storyjob_leader", "1 while this replica holds the lease and works.", registry=REGISTRY)
 QUEUE_DEPTH = Gauge("storyjob_queue_depth", "Objects that wait to be reconciled.", registry=REGISTRY)
 TASKS = Gauge("storyjob_tasks", "Tasks under way.", registry=REGISTRY)
 API_WRITES = Gauge("storyjob_api_writes", "Writes sent to the API server since the start.", registry=REGISTRY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -149,6 +150,17 @@ class Operator:
             return False
         self._world.bucket_took_a_write()
         return True
+
+    def take_over(self, moment: datetime) -> None:
+        """Begin to act: what came before is known from the cluster alone, and every object is looked at."""
+        world = self._world
+        world.desk.awake_since = moment
+        for provider in world.caches.providers:
+            self.enqueue(Kind.PROVIDER, key_of(provider))
+        for story in world.caches.stories:
+            self.enqueue(Kind.STORY, key_of(story))
+        for scene in world.caches.scenes:
+            self.enqueue(Kind.SCENE, key_of(scene))
 
     async def work(self) -> None:
         """Work the queue until cancelled."""

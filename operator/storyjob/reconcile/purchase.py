@@ -94,10 +94,13 @@ async def _write_intent(world: World, scene: Scene, offer: Offer, request: Reque
 async def _submit(
     world: World, provider: MediaProvider, adapter: Provider, request: Request, attempt: AttemptRef, token: str
 ) -> Submission:
-    if not world.gate.open:
-        return Rejected(Failure(FailureKind.UNAVAILABLE, "The operator is shutting down; nothing was asked for."))
     url = _callback_url(world, provider, adapter, attempt, token)
     seconds, priority = provider.spec.timeout_seconds, _priority(world, attempt)
+    # Right before the call: the intent may have taken long, and another may lead by now.
+    if not world.gate.may_submit:
+        return Rejected(
+            Failure(FailureKind.UNAVAILABLE, "The operator stopped or lost its lease; nothing was asked for.")
+        )
     try:
         return await adapter.submit(request, Attempt(token, url, seconds, priority))
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)

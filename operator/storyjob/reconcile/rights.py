@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storyjob.cluster.access import Right
-from storyjob.cluster.resources import EVENTS, PROVIDERS, SCENES, SECRETS, STORYJOBS
+from storyjob.cluster.resources import EVENTS, LEASES, PROVIDERS, SCENES, SECRETS, STORYJOBS
 from storyjob.reconcile.signing import KEYS_SECRET
 
 
@@ -14,6 +14,7 @@ def needed(own_namespace: str, namespaces: Sequence[str | None]) -> list[Right]:
     rights = [
         Right("create", SECRETS, own_namespace),
         Right("patch", SECRETS, own_namespace, name=KEYS_SECRET),
+        *(Right(verb, LEASES, own_namespace) for verb in ("get", "create", "patch")),
     ]
     for namespace in namespaces:
         for kind in (STORYJOBS, SCENES, PROVIDERS):

@@ -33,14 +33,21 @@ from storyjob.reconcile.vendors import Vendors
 
 @dataclass(slots=True)
 class Gate:
-    """Whether new purchases may begin. Closed at shutdown and while the bucket refuses."""
+    """Whether new purchases may begin. Closed at shutdown, while the bucket refuses, and to all but the leader."""
 
     open: bool = True
     storage: str | None = None
+    leads: Callable[[], bool] = lambda: True
+    """Whether nobody else may act now; asked anew each time, since it ends by itself."""
 
     @property
     def may_buy(self) -> bool:
-        return self.open and self.storage is None
+        return self.may_submit and self.storage is None
+
+    @property
+    def may_submit(self) -> bool:
+        """Whether a request that spends money may go out at this very moment."""
+        return self.open and self.leads()
 
 
 @dataclass(slots=True)
