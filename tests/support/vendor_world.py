@@ -30,6 +30,8 @@ class Adapter:
 ADAPTERS = {
     "replicate": Adapter("replicate", "/replicate", "r8_simulator"),
     "fal": Adapter("fal", "/fal", "fal-simulator"),
+    "luma": Adapter("luma", "/luma", "luma-simulator"),
+    "runway": Adapter("runway", "/runway", "key_simulator"),
     "elevenlabs": Adapter("elevenlabs", "/elevenlabs", "sk_simulator"),
     "google-imagen": Adapter("google-imagen", "/vertex", "AIza-simulator"),
     "google-tts": Adapter("google-tts", "/google-tts", "AIza-simulator"),

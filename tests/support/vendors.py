@@ -23,6 +23,8 @@ Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 REQUESTS = {
     "replicate": Request(StepKind.IMAGE, "black-forest-labs/flux-dev", "a small fox"),
     "fal": Request(StepKind.IMAGE, "fal-ai/flux/dev", "a small fox"),
+    "luma": Request(StepKind.VIDEO, "ray-2", "pan to the moon"),
+    "runway": Request(StepKind.VIDEO, "gen4.5", "pan to the moon", input={"ratio": "1280:720", "duration": 5}),
     "elevenlabs": Request(StepKind.AUDIO, "eleven_multilingual_v2", "A small fox.", voice="aria"),
     "google-imagen": Request(StepKind.IMAGE, "imagen-4.0-generate-001", "a small fox"),
     "google-tts": Request(
@@ -36,10 +38,19 @@ REQUESTS = {
     "openai": Request(StepKind.IMAGE, "gpt-image-2.5-flare", "a small fox"),
     "vertex-veo": Request(StepKind.VIDEO, "veo-3.1-fast-generate-001", "pan to the moon"),
 }
+CLIPS = {
+    **dict.fromkeys(("replicate", "http"), Request(StepKind.VIDEO, "wan-video/wan-2.2-i2v-fast", "pan to the moon")),
+    "fal": Request(StepKind.VIDEO, "fal-ai/wan-i2v", "pan to the moon"),
+    **{name: request for name, request in REQUESTS.items() if request.step is StepKind.VIDEO},
+}
+LINKS_ONLY = {"luma"}
+"""Types that take a still only as a link."""
 OPERATION = "projects/p1/locations/us-central1/publishers/google/models/veo-3.1-fast-generate-001/operations/0123-abcd"
 JOBS = {
     "replicate": Job("abc123", StepKind.IMAGE, REQUESTS["replicate"].model),
     "fal": Job("abc123", StepKind.IMAGE, REQUESTS["fal"].model),
+    "luma": Job("abc123", StepKind.VIDEO, REQUESTS["luma"].model),
+    "runway": Job("abc123", StepKind.VIDEO, REQUESTS["runway"].model),
     "elevenlabs": Job("req-1", StepKind.AUDIO, REQUESTS["elevenlabs"].model),
     "google-imagen": Job("none", StepKind.IMAGE, REQUESTS["google-imagen"].model),
     "google-tts": Job("none", StepKind.AUDIO, REQUESTS["google-tts"].model),

@@ -27,6 +27,8 @@ class ProviderType(StrEnum):
 
     REPLICATE = "replicate"
     FAL = "fal"
+    LUMA = "luma"
+    RUNWAY = "runway"
     ELEVENLABS = "elevenlabs"
     GOOGLE_IMAGEN = "google-imagen"
     GOOGLE_TTS = "google-tts"

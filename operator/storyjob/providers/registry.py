@@ -9,7 +9,18 @@ from types import MappingProxyType
 from storyjob.api.capabilities import Capabilities
 from storyjob.api.errors import InvalidInput
 from storyjob.api.mediaprovider import MediaProviderSpec
-from storyjob.providers import elevenlabs, fal, google_speech, imagen, openai, replicate, veo, vertex_place
+from storyjob.providers import (
+    elevenlabs,
+    fal,
+    google_speech,
+    imagen,
+    luma,
+    openai,
+    replicate,
+    runway,
+    veo,
+    vertex_place,
+)
 from storyjob.providers.base import Connection, Provider
 from storyjob.providers.http import adapter as http
 
@@ -35,10 +46,12 @@ PROVIDERS: Mapping[str, ProviderType] = MappingProxyType(
         "google-tts": ProviderType(google_speech.CAPABILITIES, google_speech.GoogleSpeech, google_speech.ENDPOINT),
         # Its endpoint is the user's to say.
         "http": ProviderType(http.CAPABILITIES, http.HttpProvider, ""),
+        "luma": ProviderType(luma.CAPABILITIES, luma.Luma, luma.ENDPOINT),
         "openai": ProviderType(openai.CAPABILITIES, openai.OpenAi, openai.ENDPOINT),
         "replicate": ProviderType(
             replicate.CAPABILITIES, replicate.Replicate, replicate.ENDPOINT, replicate.fetch_signing_secret
         ),
+        "runway": ProviderType(runway.CAPABILITIES, runway.Runway, runway.ENDPOINT),
         "vertex-veo": ProviderType(veo.CAPABILITIES, veo.Veo, vertex_place.ENDPOINT),
     }
 )

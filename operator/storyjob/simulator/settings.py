@@ -19,6 +19,8 @@ DEFAULT_KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "replicate": frozenset({"r8_simulator"}),
         "fal": frozenset({"fal-simulator"}),
+        "luma": frozenset({"luma-simulator"}),
+        "runway": frozenset({"key_simulator"}),
         "elevenlabs": frozenset({"sk_simulator"}),
         "google-tts": frozenset({"AIza-simulator"}),
         "openai": frozenset({"sk-simulator"}),

@@ -21,14 +21,14 @@ from storyjob.api.outcome import (
     Rejected,
     Result,
     Unknown,
+    UrlOutput,
 )
 from storyjob.egress import public_client
 from storyjob.providers.base import InputFile, Job, Provider, Request
 from storyjob.providers.registry import PROVIDERS, provider_types
 from support.vendor_world import ADAPTERS, ATTEMPT, Simulation, accepted, ended
-from support.vendors import REQUESTS
+from support.vendors import CLIPS, LINKS_ONLY, REQUESTS
 
-WAN = "wan-video/wan-2.2-i2v-fast"
 ALL = pytest.mark.parametrize("type_", provider_types())
 POLLED = pytest.mark.parametrize(
     "type_", [name for name in provider_types() if Mode.POLL in PROVIDERS[name].capabilities.modes]
@@ -250,11 +250,12 @@ async def test_a_job_nobody_knows_is_gone(simulation: Simulation, type_: str) ->
 
 @POLLED
 async def test_a_clip_starts_from_a_still(simulation: Simulation, type_: str) -> None:
-    models = {"replicate": WAN, "http": WAN, "fal": "fal-ai/wan-i2v"}
-    video = replace(REQUESTS["vertex-veo"], model=models.get(type_, REQUESTS["vertex-veo"].model))
-    still = await media(simulation, await result(simulation.provider("replicate"), REQUESTS["replicate"]))
+    drawn = await result(simulation.provider("replicate"), REQUESTS["replicate"])
+    assert isinstance(drawn.output, UrlOutput)
+    link = drawn.output.url if type_ in LINKS_ONLY else None
+    still = InputFile(await media(simulation, drawn), "image/webp", link)
 
-    made = await result(simulation.provider(type_), replace(video, image=InputFile(still, "image/webp")))
+    made = await result(simulation.provider(type_), replace(CLIPS[type_], image=still))
 
     assert (await media(simulation, made))[4:8] == b"ftyp"
 

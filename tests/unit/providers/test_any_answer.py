@@ -19,6 +19,7 @@ from support.vendors import JOBS, OPERATION, REQUESTS, Vendor, an_attempt, conne
 WORDS = st.sampled_from(
     [
         *("succeeded", "failed", "aborted", "starting", "https://x.example/a", "data:video/mp4;base64,AAAA"),
+        *("SUCCEEDED", "FAILED", "CANCELLED", "SAFETY.INPUT.TEXT", "completed"),
         *("COMPLETED", "IN_QUEUE", "content_policy_violation", "client_cancelled"),
         *("AAAA", "quota_exceeded", "UNAVAILABLE", "abc123", OPERATION),
     ]
@@ -28,6 +29,7 @@ KEYS = st.sampled_from(
         *("id", "name", "status", "output", "error", "detail", "data_removed", "done", "response", "videos", "code"),
         *("message", "details", "reason", "raiMediaFilteredCount", "raiMediaFilteredReasons", "bytesBase64Encoded"),
         *("gcsUri", "mimeType", "audio_base64", "alignment", "characters", "character_start_times_seconds"),
+        *("failure", "failureCode", "cost", "credits", "issues", "state", "assets", "failure_reason"),
         *("request_id", "error_type", "images", "has_nsfw_concepts", "msg", "loc", "type", "status_url"),
         *("character_end_times_seconds", "title", "video", "urls", "data", "b64_json", "url", "type"),
         *("predictions", "raiFilteredReason", "audioContent", "items", "contentType"),

@@ -11,8 +11,10 @@ from storyjob.simulator.vendors.elevenlabs import ElevenLabs
 from storyjob.simulator.vendors.fal import Fal
 from storyjob.simulator.vendors.google_speech import GoogleSpeech
 from storyjob.simulator.vendors.google_token import GoogleToken
+from storyjob.simulator.vendors.luma import Luma
 from storyjob.simulator.vendors.openai import OpenAi
 from storyjob.simulator.vendors.replicate import Replicate
+from storyjob.simulator.vendors.runway import Runway
 from storyjob.simulator.vendors.vertex import Vertex
 from storyjob.simulator.world import World
 
@@ -22,9 +24,11 @@ VENDORS: Mapping[str, Callable[[World], Vendor]] = MappingProxyType(
         "fal": Fal,
         "gcs": CloudStorage,
         "google-tts": GoogleSpeech,
+        "luma": Luma,
         "oauth2": GoogleToken,
         "openai": OpenAi,
         "replicate": Replicate,
+        "runway": Runway,
         "vertex": Vertex,
     }
 )
