@@ -16,7 +16,14 @@ from support.stage import Stage, a_tag
 Json = dict[str, Any]
 
 PATIENCE = 60.0  # seconds until a test gives up on what should take two
-KEYS = {"replicate": "r8_simulator", "elevenlabs": "sk_simulator", "vertex": "AIza-simulator"}
+KEYS = {
+    "replicate": "r8_simulator",
+    "elevenlabs": "sk_simulator",
+    "vertex": "AIza-simulator",
+    "fal": "fal-simulator",
+    "luma": "luma-simulator",
+    "runway": "key_simulator",
+}
 MODELS = {
     "pictures": "black-forest-labs/flux-dev",
     "voice": "eleven_multilingual_v2",
