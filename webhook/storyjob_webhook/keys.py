@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class SigningKeys:
-    """The `whsec_…` secrets by MediaProvider uid, several while a key is being exchanged."""
+    """What signatures are checked with, by MediaProvider uid; several while a key is being exchanged."""
 
     def __init__(self, cluster: Cluster, namespace: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._cluster = cluster

@@ -77,6 +77,16 @@ def test_a_queued_request_is_cancelled(client: fal_client.SyncClient, simulator:
     assert again.value.response.json() == {"status": "ALREADY_COMPLETED"}
 
 
+def test_a_start_timeout_drops_only_what_has_not_begun(client: fal_client.SyncClient, simulator: Simulator) -> None:
+    simulator.script({"fault": "never-finish", "stage": "running"}, {"fault": "never-finish", "stage": "queued"})
+    begun, waiting = (client.submit(FLUX, arguments=PROMPT, start_timeout=1.1) for _ in range(2))
+    dropped = list(waiting.iter_events(interval=0.05))[-1]
+    assert isinstance(dropped, fal_client.Completed)
+    assert dropped.error_type == "request_timeout"
+    # Its own time ran out before.
+    assert isinstance(begun.status(), fal_client.InProgress)
+
+
 def test_a_failure_is_a_completion_with_an_error(client: fal_client.SyncClient, simulator: Simulator) -> None:
     simulator.script({"fault": "fail", "message": "CUDA out of memory"})
     handle = client.submit(FLUX, arguments=PROMPT)

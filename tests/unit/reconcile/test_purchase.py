@@ -1,0 +1,55 @@
+"""What a provider is told of the story that it works for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.outcome import Accepted, Submission
+from storyjob.api.step import StepKind
+from storyjob.providers import fal
+from storyjob.providers.base import Attempt, Provider, Request
+from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.purchase import _submit
+from storyjob.reconcile.world import Caches, Gate, World
+from support.builders import a_scene, a_story, metadata, provider_spec
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+class Notebook:
+    """A provider that keeps what it is told of an attempt."""
+
+    capabilities = fal.CAPABILITIES
+
+    async def submit(self, request: Request, attempt: Attempt) -> Submission:
+        self.told = attempt
+        return Accepted("abc")
+
+
+async def told(*, priority: int, known: bool = True) -> Attempt:
+    scene, world, notebook = a_scene(), SimpleNamespace(caches=Caches(), gate=Gate()), Notebook()
+    world.settings = SimpleNamespace(callback_url="https://stories.example/")
+    world.story_of = lambda scene: World.story_of(cast(World, world), scene)
+    if known:
+        world.caches.stories.put(a_story(priority=priority))
+        world.caches.scenes.put(scene)
+    world.gate.open = True
+    provider = MediaProvider(metadata=metadata("fal"), spec=provider_spec("fal", timeoutSeconds=90))
+    request, attempt = Request(StepKind.IMAGE, "a/b", "a fox"), AttemptRef.of(scene, StepKind.IMAGE)
+    await _submit(cast(World, world), provider, cast(Provider, notebook), request, attempt, TOKEN)
+    return notebook.told
+
+
+@pytest.mark.parametrize("priority", [-3, 0, 5])
+async def test_an_attempt_carries_all_that_the_provider_may_use(priority: int) -> None:
+    url = f"https://stories.example/api/webhooks/job/uid-forest.image?token={TOKEN}"
+
+    assert await told(priority=priority) == Attempt(TOKEN, url, 90, priority)
+
+
+async def test_a_scene_whose_story_went_meanwhile_has_no_priority() -> None:
+    assert (await told(priority=5, known=False)).priority == 0
