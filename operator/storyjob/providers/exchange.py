@@ -20,7 +20,7 @@ ERROR_BYTES = 64 * 1024
 JSON_BYTES = 64 * 1024
 # Base64 media in JSON, or a prediction that repeats an image of ours: about 30 MB of media.
 MEDIA_BYTES = 40 * 1024 * 1024
-_LARGE_BYTES = 1024 * 1024
+LARGE_BYTES = 1024 * 1024
 
 T = TypeVar("T")
 
@@ -101,9 +101,9 @@ async def exchange(http: httpx.AsyncClient, call: Call, seconds: float) -> Reply
     return await _read(response, call.max_bytes, deadline)
 
 
-async def digest(reply: Reply | NoReply, read: Callable[[Reply | NoReply], T]) -> T:
+async def digest(reply: Reply | NoReply, read: Callable[[Reply | NoReply], T], large: int = LARGE_BYTES) -> T:
     """Return ``read(reply)``, worked out in a thread when the answer is large enough to hold up the event loop."""
-    if isinstance(reply, Reply) and len(reply.body) > _LARGE_BYTES:
+    if isinstance(reply, Reply) and len(reply.body) > large:
         return await asyncio.to_thread(read, reply)
     return read(reply)
 

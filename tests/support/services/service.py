@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,3 +77,26 @@ async def serving(service: Service, *, host: str = "127.0.0.1") -> AsyncIterator
         yield service
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def serving_apart(service: Service) -> Iterator[Service]:
+    """Run a service in a thread of its own, for tests that do not run in a loop."""
+    loop = asyncio.new_event_loop()
+    ready, over = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with serving(service):
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    thread.start()
+    if not ready.wait(timeout=30):
+        raise TimeoutError("the service did not begin to listen within 30 s")
+    try:
+        yield service
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(timeout=30)
+        loop.close()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storyjob.api.scene import SceneSpec
 from storyjob.api.step import StepKind
-from storyjob.planning.hashing import canonical, input_hash
+from storyjob.planning.hashing import canonical, input_hash, maker
 from support.properties import quick
 
 STILL = "5" * 64
@@ -73,6 +73,11 @@ def test_what_leaves_the_wish_the_same(kind: str, change: dict[str, Any]) -> Non
 
 def test_the_kinds_of_a_scene_have_hashes_of_their_own() -> None:
     assert len({hash_of(kind) for kind in StepKind}) == 3
+
+
+def test_a_type_that_names_no_vendor_stands_for_its_provider() -> None:
+    assert maker("replicate", "flux") == maker("replicate", "flux-2") == "replicate"
+    assert hash_of(type_=maker("http", "comfyui")) != hash_of(type_=maker("http", "studio"))
 
 
 def test_no_inputs_and_empty_inputs_are_the_same_wish() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,6 +101,13 @@ def only_voices() -> ProviderView:
             Reason.CREDENTIALS,
             'MediaProvider "flux": Secret "keys" does not exist',
             id="a provider without credentials",
+        ),
+        pytest.param(
+            {},
+            {FLUX: replace(a_provider(blocked="spec.http.poll: no"), blocked_by=Reason.INVALID_SPEC)},
+            Reason.INVALID_SPEC,
+            'MediaProvider "flux": spec.http.poll: no',
+            id="a provider whose description cannot work",
         ),
         pytest.param(
             {"defaults": {"image": {"model": "dev"}}},

@@ -13,6 +13,8 @@ from storyjob.cluster.errors import Conflict, Forbidden, Unavailable
 from storyjob.cluster.resources import PROVIDERS, SCENES, SECRETS
 from storyjob_webhook import keys, recorder
 from support.callbacks import Job, a_jwks, a_provider, a_signing_secret, keys_secret, signed, signed_by_fal
+from support.declared import example
+from support.services.studio import SIGNING, sign
 
 World = Any
 
@@ -153,6 +155,19 @@ async def test_a_provider_that_does_not_sign_needs_no_key(world: World) -> None:
     )
     assert world.callback_of(job)["ended"] is True
     assert world.cluster.reads == reads
+
+
+async def test_a_service_of_somebody_s_own_signs_as_it_says(world: World) -> None:
+    provider = a_provider(name="studio", type_="http")
+    provider["spec"]["http"] = example("webhook")["spec"]["http"]
+    world.cluster.put(PROVIDERS, provider)
+    world.cluster.put(SECRETS, keys_secret("storyjob-system", {"uid-of-studio": [SIGNING]}))
+    job = world.running(phase="Submitting", job_id=None, provider="studio")
+    body = b'{"id": "job-1", "state": "working"}'
+    forged = await world.call(job, body=body, headers={"X-Signature": f"sha256={sign('another', body)}"})
+    genuine = await world.call(job, body=body, headers={"X-Signature": f"sha256={sign(SIGNING, body)}"})
+    assert (forged[0], genuine) == (401, (200, {"status": "recorded"}))
+    assert (world.callback_of(job)["jobId"], world.callback_of(job)["ended"]) == ("job-1", False)
 
 
 async def test_a_callback_signed_by_fal_is_recorded(world: World) -> None:

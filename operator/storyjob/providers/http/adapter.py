@@ -38,6 +38,8 @@ CAPABILITIES = Capabilities(
 )
 """What some service may be able to do; ``capabilities_of`` says what one can."""
 ASK_SECONDS = 30.0
+# Somebody's expressions may take their time over more than this.
+LARGE_BYTES = 8 * 1024
 
 
 def capabilities_of(spec: HttpService) -> Capabilities:
@@ -84,7 +86,7 @@ class HttpProvider:
         header = self._service.spec.submit.idempotency_header
         own = {header: attempt.token_hash} if header else {}
         reply = await self._send(call, self.capabilities.submit_seconds, own)
-        return await digest(reply, judge.submission)
+        return await digest(reply, judge.submission, LARGE_BYTES)
 
     async def observe(self, job: Job) -> Observation:
         """Ask about the job and, once it has succeeded, for its result where the service hands it out apart."""
@@ -93,7 +95,7 @@ class HttpProvider:
             return Observation(JobPhase.GONE, message=f"{self._dialect.vendor} answers with the media and keeps no job")
         try:
             reply = await self._ask(self._service.poll, job, "statusUrl")
-            seen, document = await digest(reply, judge.observation)
+            seen, document = await digest(reply, judge.observation, LARGE_BYTES)
             if seen.phase is not JobPhase.SUCCEEDED:
                 return seen
             result = await self._result(job, document, judge)
@@ -127,7 +129,7 @@ class HttpProvider:
         told = self._reading.text("resultUrl", document)
         further = dict(self._reading.result_values(document))
         reply = await self._ask(self._service.result, job, "resultUrl", told, further)
-        return await digest(reply, judge.result)
+        return await digest(reply, judge.result, LARGE_BYTES)
 
     async def _ask(
         self, request: Declared, job: Job, handle: str, told: str = "", further: dict[str, object] | None = None

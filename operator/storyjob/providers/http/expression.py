@@ -27,6 +27,12 @@ _FUNCTIONS = frozenset(
         *("sort", "starts_with", "sum", "to_number", "type", "values"),
     }
 )
+# Each of these looks at every value there is, which takes some microseconds a value.
+_LOOPS = frozenset({"projection", "value_projection", "filter_projection"})
+_LOOPING = _FUNCTIONS - {"abs", "ceil", "floor", "length", "not_null", "to_number", "type"}
+MAX_LOOPS = 8
+MAX_VALUES = 20_000
+"""A document with more values is not read."""
 _NAMES = {"multi_select_list": "[a, b]", "multi_select_dict": "{a: b}", "expref": "&"}
 
 
@@ -62,9 +68,27 @@ def compile_expression(text: str, where: str) -> Expression:
         raise InvalidInput(f"{where}: {text[:80]!r} is nested too deeply") from error
     except JMESPathError as error:
         raise InvalidInput(f"{where}: {text!r} is not JMESPath: {_reason(error)}") from error
-    for node in _walk(compiled.parsed):
+    nodes = list(_walk(compiled.parsed))
+    for node in nodes:
         _check(node, text, where)
+    if sum(_is_loop(node) for node in nodes) > MAX_LOOPS:
+        raise InvalidInput(f"{where}: {text[:80]!r} goes through lists more than {MAX_LOOPS} times; make it simpler")
     return Expression(text, where, compiled)
+
+
+def holds_more(document: Any, values: int) -> bool:
+    """Return whether a document holds more values than that, without counting them all."""
+    left, seen = [document], 0
+    while left and seen <= values:
+        current = left.pop()
+        inner = current.values() if isinstance(current, dict) else current if isinstance(current, list) else ()
+        seen += len(inner)
+        left.extend(inner)
+    return seen > values
+
+
+def _is_loop(node: dict[str, Any]) -> bool:
+    return node["type"] in _LOOPS or (node["type"] == "function_expression" and node["value"] in _LOOPING)
 
 
 def _reason(error: JMESPathError) -> str:

@@ -21,6 +21,7 @@ from storyjob.providers.answers import Dialect, JsonObject, json_object, refused
 from storyjob.providers.cleaning import clean
 from storyjob.providers.content_filter import is_content_refusal
 from storyjob.providers.exchange import NoReply, Reply
+from storyjob.providers.http.expression import MAX_VALUES, holds_more
 from storyjob.providers.http.reading import Reading
 
 # Kinds that are tried again without being counted say that nothing was made; of a job that ran they would be untrue.
@@ -43,7 +44,7 @@ class Judge:
         expected = spec.submit.expect_status
         if expected and reply.status not in expected:
             return self._unknown(f"answered HTTP {reply.status}, which spec.http.submit.expectStatus does not name")
-        document = json_object(reply.body) if reply.whole else None
+        document = _document(reply)
         if document is not None and (kind := self.reading.kind(reply.status, document)) is not None:
             return Rejected(self._failure(kind, document))
         if spec.mode == "Sync" and spec.extract.output.kind == "Body":
@@ -166,9 +167,11 @@ class Judge:
 
 
 def _document(reply: Reply | NoReply) -> JsonObject | None:
-    if isinstance(reply, Reply) and 200 <= reply.status < 300 and reply.whole:
-        return json_object(reply.body)
-    return None
+    """Return the JSON of a success that can be read."""
+    if not (isinstance(reply, Reply) and 200 <= reply.status < 300 and reply.whole):
+        return None
+    document = json_object(reply.body)
+    return None if document is None or holds_more(document, MAX_VALUES) else document
 
 
 def _unreadable(reply: Reply) -> str:
@@ -176,4 +179,4 @@ def _unreadable(reply: Reply) -> str:
         return f"is larger than {len(reply.body)} bytes"
     if not reply.whole:
         return "broke off"
-    return "is not a JSON object" if reply.body else "is empty"
+    return f"is not a JSON object of at most {MAX_VALUES} values" if reply.body else "is empty"

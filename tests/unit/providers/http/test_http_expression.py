@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyjob.api.errors import InvalidInput
-from storyjob.providers.http.expression import compile_expression
+from storyjob.providers.http.expression import compile_expression, holds_more
 from support.properties import quick
 
 ANSWER: dict[str, Any] = {
@@ -75,6 +75,7 @@ def test_an_expression_is_true_as_jmespath_has_it(text: str, expected: bool) -> 
         pytest.param("sort_by(a, &b)", "not supported|calls sort_by", id="a reference"),
         pytest.param("to_string(a)", r"calls to_string\(\)", id="quotes that double"),
         pytest.param("join(a, b)", r"calls join\(\)", id="text that multiplies"),
+        pytest.param("a" + "|[*]" * 9, "goes through lists more than 8 times", id="too many loops"),
         pytest.param("a" * 501, "has 501 characters", id="too long"),
         pytest.param("", "is not JMESPath", id="empty"),
     ],
@@ -108,3 +109,12 @@ def test_no_text_breaks_the_compiler_or_the_search(text: str, key: str) -> None:
         return
     found = expression.find({"a": [1, "x", {"b": key}], key: {"a": None}})
     assert json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("document", "more"),
+    [({}, False), ({"a": [1, 2]}, False), ({"a": [1, {"b": 2}]}, True), ([1, 2, 3, 4], True), ("abcdef", False)],
+    ids=str,
+)
+def test_the_values_of_a_document_are_counted_at_any_depth(document: Any, more: bool) -> None:
+    assert holds_more(document, 3) is more
