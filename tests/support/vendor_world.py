@@ -33,6 +33,7 @@ ADAPTERS = {
     "luma": Adapter("luma", "/luma", "luma-simulator"),
     "runway": Adapter("runway", "/runway", "key_simulator"),
     "elevenlabs": Adapter("elevenlabs", "/elevenlabs", "sk_simulator"),
+    "gemini": Adapter("gemini", "/gemini", "AIza-simulator"),
     "google-imagen": Adapter("google-imagen", "/vertex", "AIza-simulator"),
     "google-tts": Adapter("google-tts", "/google-tts", "AIza-simulator"),
     "http": Adapter("http", "/replicate", "r8_simulator"),

@@ -26,6 +26,7 @@ REQUESTS = {
     "luma": Request(StepKind.VIDEO, "ray-2", "pan to the moon"),
     "runway": Request(StepKind.VIDEO, "gen4.5", "pan to the moon", input={"ratio": "1280:720", "duration": 5}),
     "elevenlabs": Request(StepKind.AUDIO, "eleven_multilingual_v2", "A small fox.", voice="aria"),
+    "gemini": Request(StepKind.IMAGE, "gemini-3.1-flash-image", "a small fox"),
     "google-imagen": Request(StepKind.IMAGE, "imagen-4.0-generate-001", "a small fox"),
     "google-tts": Request(
         StepKind.AUDIO,
@@ -41,6 +42,7 @@ REQUESTS = {
 CLIPS = {
     **dict.fromkeys(("replicate", "http"), Request(StepKind.VIDEO, "wan-video/wan-2.2-i2v-fast", "pan to the moon")),
     "fal": Request(StepKind.VIDEO, "fal-ai/wan-i2v", "pan to the moon"),
+    "gemini": Request(StepKind.VIDEO, "gemini-omni-1.1-flash", "pan to the moon"),
     **{name: request for name, request in REQUESTS.items() if request.step is StepKind.VIDEO},
 }
 LINKS_ONLY = {"luma"}
@@ -52,6 +54,7 @@ JOBS = {
     "luma": Job("abc123", StepKind.VIDEO, REQUESTS["luma"].model),
     "runway": Job("abc123", StepKind.VIDEO, REQUESTS["runway"].model),
     "elevenlabs": Job("req-1", StepKind.AUDIO, REQUESTS["elevenlabs"].model),
+    "gemini": Job("v1_abc-123", StepKind.IMAGE, REQUESTS["gemini"].model),
     "google-imagen": Job("none", StepKind.IMAGE, REQUESTS["google-imagen"].model),
     "google-tts": Job("none", StepKind.AUDIO, REQUESTS["google-tts"].model),
     "http": Job("abc123", StepKind.IMAGE, REQUESTS["http"].model),

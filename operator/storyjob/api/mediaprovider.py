@@ -30,6 +30,7 @@ class ProviderType(StrEnum):
     LUMA = "luma"
     RUNWAY = "runway"
     ELEVENLABS = "elevenlabs"
+    GEMINI = "gemini"
     GOOGLE_IMAGEN = "google-imagen"
     GOOGLE_TTS = "google-tts"
     OPENAI = "openai"

@@ -12,6 +12,7 @@ from storyjob.api.mediaprovider import MediaProviderSpec
 from storyjob.providers import (
     elevenlabs,
     fal,
+    gemini,
     google_speech,
     imagen,
     luma,
@@ -42,6 +43,7 @@ PROVIDERS: Mapping[str, ProviderType] = MappingProxyType(
     {
         "elevenlabs": ProviderType(elevenlabs.CAPABILITIES, elevenlabs.ElevenLabs, elevenlabs.ENDPOINT),
         "fal": ProviderType(fal.CAPABILITIES, fal.Fal, fal.ENDPOINT, fal.fetch_jwks),
+        "gemini": ProviderType(gemini.CAPABILITIES, gemini.Gemini, gemini.ENDPOINT),
         "google-imagen": ProviderType(imagen.CAPABILITIES, imagen.Imagen, vertex_place.ENDPOINT),
         "google-tts": ProviderType(google_speech.CAPABILITIES, google_speech.GoogleSpeech, google_speech.ENDPOINT),
         # Its endpoint is the user's to say.

@@ -22,6 +22,7 @@ DEFAULT_KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
         "luma": frozenset({"luma-simulator"}),
         "runway": frozenset({"key_simulator"}),
         "elevenlabs": frozenset({"sk_simulator"}),
+        "gemini": frozenset({"AIza-simulator"}),
         "google-tts": frozenset({"AIza-simulator"}),
         "openai": frozenset({"sk-simulator"}),
         "vertex": frozenset({"AIza-simulator"}),

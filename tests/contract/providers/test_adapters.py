@@ -24,7 +24,7 @@ from storyjob.api.outcome import (
     UrlOutput,
 )
 from storyjob.egress import public_client
-from storyjob.providers.base import InputFile, Job, Provider, Request
+from storyjob.providers.base import Authorizer, InputFile, Job, Provider, Request
 from storyjob.providers.registry import PROVIDERS, provider_types
 from support.vendor_world import ADAPTERS, ATTEMPT, Simulation, accepted, ended
 from support.vendors import CLIPS, LINKS_ONLY, REQUESTS
@@ -34,8 +34,8 @@ POLLED = pytest.mark.parametrize(
     "type_", [name for name in provider_types() if Mode.POLL in PROVIDERS[name].capabilities.modes]
 )
 
-# Google documents what this 503 means for models on Vertex AI; see docs/providers/vertex-veo.md.
-TRUSTED_503 = {"google-imagen", "vertex-veo"}
+# Google documents what these 503s mean; see docs/providers/vertex-veo.md and gemini.md.
+TRUSTED_503 = {"gemini", "google-imagen", "vertex-veo"}
 
 
 def test_every_type_is_tried_here() -> None:
@@ -62,20 +62,26 @@ async def final(provider: Provider, request: Request) -> Observation | Rejected 
     return await ended(provider, Job(outcome.job_id, request.step, request.model, outcome.handles))
 
 
-async def media(simulation: Simulation, made: Result) -> bytes:
+async def media(simulation: Simulation, provider: Provider, made: Result) -> bytes:
     """Return the bytes of a result, as the media package fetches them."""
     if isinstance(made.output, BytesOutput):
         return made.output.data
-    answer = await simulation.http.get(made.output.url)
+    authorization = None
+    if made.output.authorized:
+        assert isinstance(provider, Authorizer)
+        authorization = await provider.authorize(made.output.url)
+    answer = await simulation.http.get(made.output.url, headers=authorization.headers if authorization else None)
     assert answer.status_code == 200
     return answer.content
 
 
 @ALL
 async def test_one_wish_is_one_purchase_and_its_media_can_be_had(simulation: Simulation, type_: str) -> None:
-    made = await result(simulation.provider(type_), REQUESTS[type_])
+    provider = simulation.provider(type_)
 
-    assert len(await media(simulation, made)) > 100
+    made = await result(provider, REQUESTS[type_])
+
+    assert len(await media(simulation, provider, made)) > 100
     (entry,) = await simulation.ledger()
     assert entry["outcome"] == "accepted"
     assert entry["text"] == REQUESTS[type_].text
@@ -250,14 +256,15 @@ async def test_a_job_nobody_knows_is_gone(simulation: Simulation, type_: str) ->
 
 @POLLED
 async def test_a_clip_starts_from_a_still(simulation: Simulation, type_: str) -> None:
-    drawn = await result(simulation.provider("replicate"), REQUESTS["replicate"])
+    painter, provider = simulation.provider("replicate"), simulation.provider(type_)
+    drawn = await result(painter, REQUESTS["replicate"])
     assert isinstance(drawn.output, UrlOutput)
     link = drawn.output.url if type_ in LINKS_ONLY else None
-    still = InputFile(await media(simulation, drawn), "image/webp", link)
+    still = InputFile(await media(simulation, painter, drawn), "image/webp", link)
 
-    made = await result(simulation.provider(type_), replace(CLIPS[type_], image=still))
+    made = await result(provider, replace(CLIPS[type_], image=still))
 
-    assert (await media(simulation, made))[4:8] == b"ftyp"
+    assert (await media(simulation, provider, made))[4:8] == b"ftyp"
 
 
 @ALL

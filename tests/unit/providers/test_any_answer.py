@@ -33,6 +33,7 @@ KEYS = st.sampled_from(
         *("request_id", "error_type", "images", "has_nsfw_concepts", "msg", "loc", "type", "status_url"),
         *("character_end_times_seconds", "title", "video", "urls", "data", "b64_json", "url", "type"),
         *("predictions", "raiFilteredReason", "audioContent", "items", "contentType"),
+        *("steps", "content", "mime_type", "uri", "errors", "state"),
     ]
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | WORDS

@@ -9,6 +9,7 @@ from storyjob.simulator.exchange import Vendor
 from storyjob.simulator.vendors.cloud_storage import CloudStorage
 from storyjob.simulator.vendors.elevenlabs import ElevenLabs
 from storyjob.simulator.vendors.fal import Fal
+from storyjob.simulator.vendors.gemini import Gemini
 from storyjob.simulator.vendors.google_speech import GoogleSpeech
 from storyjob.simulator.vendors.google_token import GoogleToken
 from storyjob.simulator.vendors.luma import Luma
@@ -23,6 +24,7 @@ VENDORS: Mapping[str, Callable[[World], Vendor]] = MappingProxyType(
         "elevenlabs": ElevenLabs,
         "fal": Fal,
         "gcs": CloudStorage,
+        "gemini": Gemini,
         "google-tts": GoogleSpeech,
         "luma": Luma,
         "oauth2": GoogleToken,
