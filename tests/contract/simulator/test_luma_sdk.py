@@ -75,6 +75,12 @@ def test_lists_newest_first_with_the_requests(client: lumaai.LumaAI) -> None:
     assert rest.generations[0].id == made[0]
 
 
+def test_a_picture_of_no_known_format_is_refused(client: lumaai.LumaAI) -> None:
+    body: dict[str, Any] = {"model": "photon-1", "prompt": "a small fox", "format": "gif"}
+    with pytest.raises(lumaai.BadRequestError, match="format"):
+        client.generations.image.create(**body)
+
+
 def test_a_deleted_generation_is_gone(client: lumaai.LumaAI) -> None:
     generation = client.generations.video.create(**CLIP)
     client.generations.delete(str(generation.id))

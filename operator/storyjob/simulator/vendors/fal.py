@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -97,21 +96,23 @@ class Fal:
         return self._world.submit(order, entry)
 
     def _tell(self, job: Job, event: JobEvent, entry: Entry) -> None:
-        letter = Letter(
+        if event is JobEvent.COMPLETED:
+            self._world.courier.send(self._letter(job, event, entry, wire.webhook(job)))
+        elif "forged-webhook" in job.faults:
+            lie = {"request_id": job.id, "status": "OK", "payload": {"images": [{"url": _STRANGERS_OUTPUT}]}}
+            self._world.courier.forge(self._letter(job, "forged", entry, lie))
+
+    def _letter(self, job: Job, event: str, entry: Entry, body: dict[str, Any]) -> Letter:
+        return Letter(
             event=event,
             webhook_id=job.id,
             url=entry.webhook_url or "",
-            body=b"",
+            body=json.dumps(body).encode(),
             entry=entry,
             last=True,
             faults=job.faults,
             habits=self._habits,
         )
-        if event is JobEvent.COMPLETED:
-            self._world.courier.send(replace(letter, body=json.dumps(wire.webhook(job)).encode()))
-        elif "forged-webhook" in job.faults:
-            lie = {"request_id": job.id, "status": "OK", "payload": {"images": [{"url": _STRANGERS_OUTPUT}]}}
-            self._world.courier.forge(replace(letter, event="forged", body=json.dumps(lie).encode()))
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         def answer(job: Job) -> web.Response:

@@ -27,6 +27,7 @@ _STATE = {
     JobState.ABORTED: "failed",
 }
 _RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4", "21:9", "9:21")
+_FORMATS = ("jpg", "png")
 _SHORT_SIDES = {"540p": 540, "720p": 720, "1080p": 1080}
 _SECONDS = re.compile(r"([1-9][0-9]?)s")
 _PIXELS = 1_048_576
@@ -63,6 +64,8 @@ def wish_of(kind: StepKind, body: Mapping[str, Any]) -> Wish:
     """Return what a request wishes for. Raises ``ValueError`` with Luma's words."""
     if body.get("model") not in MODELS[kind]:
         raise ValueError(f"model must be one of {', '.join(MODELS[kind])}")
+    if body.get("format", "jpg") not in _FORMATS:
+        raise ValueError(f"format must be one of {', '.join(_FORMATS)}")
     still = _still(body.get("keyframes"))
     if not text_of(body) and still is None:
         raise ValueError("prompt is required")
