@@ -43,7 +43,5 @@
 - {name: STORYJOB_ALLOWED_HOSTS, value: {{ join "," . | quote }}}
 {{- end }}
 - {name: STORYJOB_WORK_DIR, value: /work}
-- name: STORYJOB_LEASE_NAMESPACE
-  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - {name: STORYJOB_LEASE_NAME, value: {{ include "storyjob.fullname" . }}}
 {{- end -}}

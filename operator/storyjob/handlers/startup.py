@@ -40,7 +40,7 @@ async def run(settings: Settings) -> None:
     world, probes = operator.world, Probes(settings)
     try:
         await probes.start()
-        rights = needed(settings.namespace, settings.watch_namespaces or (None,))
+        rights = needed(settings.namespace, settings.watch_namespaces or (None,), settings.lease_name)
         await await_access(world.cluster, rights, "operator", probes.waits_for)
         await operator.bucket_works()
         await operator.resync()

@@ -9,12 +9,14 @@ from storyjob.cluster.resources import EVENTS, LEASES, PROVIDERS, SCENES, SECRET
 from storyjob.reconcile.signing import KEYS_SECRET
 
 
-def needed(own_namespace: str, namespaces: Sequence[str | None]) -> list[Right]:
-    """Return all rights, for the given namespaces or, with None among them, for all."""
+def needed(own_namespace: str, namespaces: Sequence[str | None], lease: str) -> list[Right]:
+    """Return all rights, for the given namespaces or, with None among them, for all; ``lease`` is the Lease's name."""
     rights = [
         Right("create", SECRETS, own_namespace),
         Right("patch", SECRETS, own_namespace, name=KEYS_SECRET),
-        *(Right(verb, LEASES, own_namespace) for verb in ("get", "create", "patch")),
+        # A name cannot be asked for where the object does not exist yet.
+        Right("create", LEASES, own_namespace),
+        *(Right(verb, LEASES, own_namespace, name=lease) for verb in ("get", "patch")),
     ]
     for namespace in namespaces:
         for kind in (STORYJOBS, SCENES, PROVIDERS):

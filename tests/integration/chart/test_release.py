@@ -74,10 +74,11 @@ def test_its_roles_suffice_for_a_film(crds: Cluster, s3: Bucket, helm: Helm, nam
     release = Release.render(helm, crds, namespace, f"--set=watchNamespaces={{{namespace}}},rbac.aggregate=false")
     release.apply(RIGHTS)
     casting = Casting(
+        settings={"STORYJOB_LEASE_NAME": NAME},
         kubeconfigs={
             "operator": release.kubeconfig(NAME, tmp_path),
             "webhook": release.kubeconfig(f"{NAME}-webhook", tmp_path),
-        }
+        },
     )
     stage = Stage(crds, s3, [namespace], tmp_path, casting)
     try:
