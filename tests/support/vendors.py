@@ -11,8 +11,9 @@ import httpx
 from storyjob.api.http.service import HttpService
 from storyjob.api.step import StepKind
 from storyjob.providers.base import Attempt, Connection, InputFile, Job, OutputPlace, Provider, Request
+from storyjob.providers.http.adapter import HttpProvider
 from storyjob.providers.registry import provider_type
-from support.declared import example_service
+from support.declared import example, example_service
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 CALLBACK = f"https://hooks.example.com/api/webhooks/job/uid.image?token={TOKEN}"
@@ -101,6 +102,13 @@ def connection(type_: str, vendor: Vendor, secret: str = SECRET, endpoint: str =
 def description(type_: str) -> HttpService | None:
     """Return what a service of type http is described as where any will do: one that speaks Replicate's API."""
     return example_service("replicate") if type_ == "http" else None
+
+
+def a_studio(vendor: Vendor, secret: str = SECRET, **changes: Any) -> HttpProvider:
+    """Return the adapter of the example http-webhook.yaml, with parts of its description changed."""
+    service = HttpService.model_validate(example("webhook")["spec"]["http"] | changes)
+    http = httpx.AsyncClient(transport=httpx.MockTransport(vendor))
+    return HttpProvider(Connection("https://studio.example.com/base", secret, http, service))
 
 
 def answering(status: int, **kwargs: Any) -> Vendor:

@@ -126,7 +126,7 @@ class HttpProvider:
     async def _result(self, job: Job, document: JsonObject, judge: Judge) -> Observation:
         if self._service.result is None:
             return judge.result_of(document)
-        told = self._reading.text("resultUrl", document)
+        told = self._reading.url("resultUrl", document)
         further = dict(self._reading.result_values(document))
         reply = await self._ask(self._service.result, job, "resultUrl", told, further)
         return await digest(reply, judge.result, LARGE_BYTES)

@@ -23,6 +23,8 @@ _RESERVED = frozenset(
         *("accept-encoding", "cookie", "proxy-authorization", "proxy-connection", "keep-alive"),
     }
 )
+# The exchange sets these two by itself, under these very names, unless a request does.
+_SPELLED = {"accept": "Accept", "content-type": "Content-Type"}
 _DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
 
 
@@ -94,7 +96,7 @@ def declare(request: Submit | Ask, known: frozenset[str], where: str, credential
     return Declared(
         request.method,
         None if request.path is None else compile_template(request.path, known, f"{where}.path"),
-        texts("headers", request.headers),
+        tuple((_SPELLED.get(name.lower(), name), text) for name, text in texts("headers", request.headers)),
         texts("query", request.query),
         None if request.body is None else compile_template(request.body, known, f"{where}.body"),
         None if form is None else tuple(_part(part, known, where) for part in form),
@@ -106,7 +108,7 @@ def _part(part: FormPart, known: frozenset[str], where: str) -> Part:
     return Part(part.name, value)
 
 
-def check_header(name: str, where: str, credentials: str) -> None:
+def check_header(name: str, where: str, credentials: str = "") -> None:
     """Raise ``InvalidInput`` for a header that a request may not set."""
     if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", name):
         raise InvalidInput(f"{where}: {name[:100]!r} is no name of a header; use letters, digits and '-'")

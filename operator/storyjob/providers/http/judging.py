@@ -41,12 +41,12 @@ class Judge:
         if not (isinstance(reply, Reply) and 200 <= reply.status < 300):
             return self._refused(reply)
         spec = self.reading.service.spec
-        expected = spec.submit.expect_status
-        if expected and reply.status not in expected:
-            return self._unknown(f"answered HTTP {reply.status}, which spec.http.submit.expectStatus does not name")
         document = _document(reply)
         if document is not None and (kind := self.reading.kind(reply.status, document)) is not None:
             return Rejected(self._failure(kind, document))
+        expected = spec.submit.expect_status
+        if expected and reply.status not in expected:
+            return self._unknown(f"answered HTTP {reply.status}, which spec.http.submit.expectStatus does not name")
         if spec.mode == "Sync" and spec.extract.output.kind == "Body":
             return self._media(reply, document)
         if document is None:

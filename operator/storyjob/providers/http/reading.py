@@ -16,6 +16,7 @@ from storyjob.providers.answers import JsonObject, as_text
 from storyjob.providers.data_url import read_data_url
 from storyjob.providers.encoded import decoded
 from storyjob.providers.exchange import Reply
+from storyjob.providers.http.expression import Expression
 from storyjob.providers.http.hosts import is_own, link
 from storyjob.providers.http.service import Service
 from storyjob.providers.throttling import MAX_SECONDS
@@ -45,9 +46,15 @@ class Reading:
         """Return the job's id."""
         return as_job_id(self.service.read["jobId"].find(document))
 
+    def url(self, name: str, document: JsonObject) -> str:
+        """Return a URL that an answer told, as it is; empty for none. It is judged when it is used."""
+        expression = self.service.read.get(name)
+        found = expression.find(document) if expression else None
+        return found if isinstance(found, str) else ""
+
     def handles(self, document: JsonObject) -> dict[str, str]:
-        """Return the URLs that an answer told, as they are; they are judged when they are used."""
-        found = {name: self.text(name, document) for name in HANDLES}
+        """Return the URLs that the answer to submit told."""
+        found = {name: self.url(name, document) for name in HANDLES}
         return {name: url for name, url in found.items() if 0 < len(url) <= HANDLE_LIMIT}
 
     def link(self, url: str) -> str:
@@ -82,9 +89,7 @@ class Reading:
         if isinstance(found, str) and found.startswith("data:") and (inline := read_data_url(found)):
             return inline
         if not isinstance(found, str) or not found:
-            keys = ", ".join(sorted(document)[:12])
-            what = "finds nothing" if found is None else f"finds {as_text(found)[:60]!r}, which is no text,"
-            raise InvalidInput(f"{expression.where} ({expression.text}) {what} in an answer with the keys {keys}")
+            raise InvalidInput(_miss(expression, found, document))
         if wanted.kind == "Base64":
             data = decoded(found)
             if data is None:
@@ -99,9 +104,19 @@ class Reading:
         return BytesOutput(reply.body, told or reply.headers.get("content-type", "").partition(";")[0] or _OCTETS)
 
     def result_values(self, document: JsonObject) -> Iterator[tuple[str, Any]]:
-        """Yield the values that the result request needs."""
+        """Yield the values that the result request needs. Raises ``InvalidInput`` where one is not there."""
         for name, expression in self.service.result_values.items():
-            yield name, expression.find(document)
+            found = expression.find(document)
+            if found is None:
+                raise InvalidInput(_miss(expression, found, document))
+            yield name, found
+
+
+def _miss(expression: Expression, found: Any, document: JsonObject) -> str:
+    """Say what an expression found instead of what is needed."""
+    what = "finds nothing" if found is None else f"finds {as_text(found)[:60]!r}, which is no text,"
+    keys = ", ".join(sorted(document)[:12]) or "none"
+    return f"{expression.where} ({expression.text}) {what} in an answer with the keys {keys}"
 
 
 def as_job_id(value: object) -> str | None:

@@ -43,6 +43,7 @@ def compile_service(spec: HttpService) -> Service:
     """Check a service. Raises ``InvalidInput`` that names the field, what is wrong with it, and the remedy."""
     _check_mode(spec)
     credentials = spec.auth.header
+    check_header(credentials, f"{WHERE}.auth.header")
     submit = declare(spec.submit, SUBMIT, f"{WHERE}.submit", credentials)
     if spec.submit.idempotency_header is not None:
         check_header(spec.submit.idempotency_header, f"{WHERE}.submit.idempotencyHeader", credentials)

@@ -23,7 +23,8 @@ MERGE = "..."
 Values = Mapping[str, Callable[[], Any]]
 """What placeholders stand for, worked out when asked for: a still in base64 is large."""
 
-_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+# No brace inside, so that a text full of opening ones is searched in one go.
+_PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 _INPUT = re.compile(r"input\.([A-Za-z0-9_-]{1,100})")
 
 
@@ -127,8 +128,7 @@ def _render(node: Any, values: Values, where: str) -> Any:
             items = [_render(item, values, f"{where}[{index}]") for index, item in enumerate(node)]
             return [item for item in items if item is not ABSENT]
         case str():
-            whole = _PLACEHOLDER.fullmatch(node)
-            if whole and "{{" not in whole[1]:
+            if whole := _PLACEHOLDER.fullmatch(node):
                 return _value(whole[1], values, where)
             return _PLACEHOLDER.sub(lambda found: _text(found[1], values, where), node)
         case _:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from storyjob.api.capabilities import Cancel, Mode
 from storyjob.api.errors import InvalidInput
 from storyjob.api.http.service import HttpService
+from storyjob.api.mediaprovider import MediaProviderSpec
 from storyjob.api.step import StepKind
 from storyjob.providers.http.adapter import capabilities_of
 from storyjob.providers.http.service import compile_service
+from support.declared import EXAMPLES as EXAMPLES_FOLDER
 from support.declared import example, example_service
 
 EXAMPLES = ["webhook", "comfyui", "cog", "openai", "replicate"]
@@ -52,6 +55,7 @@ def test_every_example_compiles(name: str) -> None:
         ("submit.headers", {"authorization": "Bearer x"}, r"holds the credentials, see spec\.http\.auth"),
         ("submit.headers", {"Host": "x"}, "Host cannot be set"),
         ("submit.headers", {"X A": "x"}, "is no name of a header"),
+        ("auth.header", "Host", r"spec\.http\.auth\.header: Host cannot be set"),
         ("submit.idempotencyHeader", "Authorization", r"submit\.idempotencyHeader: Authorization holds"),
         ("poll.path", "/v1/jobs", r"spec\.http\.poll names no job: put \{\{jobId\}\}"),
         ("poll.path", None, r"spec\.http\.poll\.path is missing"),
@@ -102,3 +106,14 @@ def test_what_a_service_can_do_follows_from_its_description(
 
 def test_a_service_says_how_long_its_answer_may_take() -> None:
     assert capabilities_of(example_service("cog")).submit_seconds == 300.0
+
+
+def test_the_worked_example_of_the_page_works() -> None:
+    page = (EXAMPLES_FOLDER.parents[1] / "docs" / "providers" / "http.md").read_text(encoding="utf-8")
+    manifest = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+
+    spec = MediaProviderSpec.model_validate(manifest["spec"])
+
+    assert spec.http is not None
+    assert spec.model_dump(mode="json", by_alias=True, exclude_unset=True) == manifest["spec"]
+    assert compile_service(spec.http).read.keys() == {"jobId", "output", "error", "cost", "status"}

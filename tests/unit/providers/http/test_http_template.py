@@ -50,6 +50,7 @@ def render(tree: Any, **given_values: Any) -> Any:
         pytest.param({"b": [{"a": "{{prompt}}"}]}, {}, {"b": [{"a": "a fox"}]}, id="deep down"),
         pytest.param({"a": "{prompt} { } $x"}, {}, {"a": "{prompt} { } $x"}, id="no placeholder at all"),
         pytest.param({"n": None, "t": True}, {}, {"n": None, "t": True}, id="what the template itself says"),
+        pytest.param({"a": "{{{prompt}}}"}, {}, {"a": "{a fox}"}, id="in braces"),
         pytest.param({"a": "{{prompt}}{{prompt}}"}, {}, {"a": "a foxa fox"}, id="two that touch"),
     ],
 )
@@ -96,6 +97,11 @@ def test_a_template_may_not_be_too_deep() -> None:
 
     with pytest.raises(InvalidInput, match="32 deep"):
         compile_template(tree, KNOWN, "spec.http.submit.body")
+
+
+def test_a_text_of_opening_braces_is_refused_at_once() -> None:
+    with pytest.raises(InvalidInput, match="is not closed"):
+        compile_template({"a": "{{" * 500_000}, KNOWN, "spec.http.submit.body")
 
 
 def test_a_value_that_text_needs_must_be_there() -> None:
