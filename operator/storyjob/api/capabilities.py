@@ -22,6 +22,7 @@ class Cancel(StrEnum):
     NONE = "None"
     BEST_EFFORT = "BestEffort"
     DELETES_DATA = "DeletesData"
+    """The same request destroys a result: it goes out only when the provider has just said that there is none."""
 
 
 class Find(StrEnum):

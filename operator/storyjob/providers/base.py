@@ -128,7 +128,10 @@ class Provider(Protocol):
         ...
 
     async def cancel(self, job: Job) -> None:
-        """Ask the vendor to stop the job; a job already gone is a success. Raises ``httpx.HTTPError``."""
+        """Ask the vendor to stop the job; a job already gone is a success. Raises ``httpx.HTTPError``.
+
+        Never destroys a result: where the vendor's request would (``Cancel.DELETES_DATA``), the job is looked at first.
+        """
         ...
 
 
