@@ -23,7 +23,11 @@ KEYS = {
     "fal": "fal-simulator",
     "luma": "luma-simulator",
     "runway": "key_simulator",
+    "openai": "sk-simulator",
+    "gemini": "AIza-simulator",
+    "google-tts": "AIza-simulator",
 }
+_BASES = {"vertex-veo": "vertex", "google-imagen": "vertex"}
 MODELS = {
     "pictures": "black-forest-labs/flux-dev",
     "voice": "eleven_multilingual_v2",
@@ -63,7 +67,7 @@ class Place:
     def provider(self, role: str = "pictures", *, name: str | None = None, **spec: Any) -> str:
         """Apply a MediaProvider of our own and return its name. ``role`` is pictures, voice or clips."""
         type_ = spec.pop("type", _TYPES[role])
-        base = "vertex" if type_ == "vertex-veo" else type_
+        base = _BASES.get(type_, type_)
         self.names[role] = name or f"{role}-{self.tag}"
         usual = {
             "type": type_,
