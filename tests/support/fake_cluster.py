@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 
-from storyjob.cluster.client import Cluster, Json
+from storyjob.cluster.client import Cluster, Json, Page
 from storyjob.cluster.connection import Connection
 from storyjob.cluster.errors import ClusterError, Conflict, NotFound, TestFailed
 from storyjob.cluster.resources import ACCESS_REVIEWS, Resource
@@ -59,6 +59,12 @@ class FakeCluster(Cluster):
         self._fail("list")
         found = [item for (ns, _), item in self.objects[resource.plural].items() if namespace in (None, ns)]
         return ([] if selector else copy.deepcopy(found)), str(self._version)
+
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, *, selector: str | None = None
+    ) -> AsyncIterator[Page]:
+        found, version = await self.list(resource, namespace, selector=selector)
+        yield found, version
 
     async def watch(
         self, resource: Resource, namespace: str | None, resource_version: str

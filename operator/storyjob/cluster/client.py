@@ -14,6 +14,7 @@ from storyjob.cluster.errors import Invalid, Unavailable, from_status
 from storyjob.cluster.resources import Resource
 
 Json = dict[str, Any]
+Page = tuple[list[Json], str]
 
 REQUEST_SECONDS = 10.0
 PAGE = 500  # objects a list page; keeps one answer of large stories below some megabytes
@@ -47,14 +48,28 @@ class Cluster:
     ) -> tuple[list[Json], str]:
         """Return all objects, read consistently page by page, and the resourceVersion to watch from."""
         items: list[Json] = []
+        version = ""
+        async for page, at in self.pages(resource, namespace, selector=selector):
+            items += page
+            version = at
+        return items, version
+
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, *, selector: str | None = None
+    ) -> AsyncIterator[Page]:
+        """Yield all objects of one consistent read page by page, each with the resourceVersion to watch from.
+
+        Raises ``Gone`` when the pages took so long that the read cannot be consistent any more.
+        """
         query: dict[str, str] = {"limit": str(PAGE)}
         if selector:
             query["labelSelector"] = selector
         while True:
             page = await self._call("GET", resource.path(namespace), query=query)
-            items += page["items"]
-            if not (more := page["metadata"].get("continue")):
-                return items, page["metadata"]["resourceVersion"]
+            more = page["metadata"].get("continue")
+            yield page["items"], page["metadata"]["resourceVersion"]
+            if not more:
+                return
             query["continue"] = more
 
     async def watch(
