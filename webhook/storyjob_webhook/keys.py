@@ -14,7 +14,10 @@ from storyjob.cluster.errors import ClusterError, NotFound
 from storyjob.cluster.resources import SECRETS
 
 SECRET_NAME = "storyjob-webhook-keys"  # noqa: S105 (the name of the Secret, not a secret)
-REREAD_SECONDS = 5.0  # at most this often when a key is missing or a signature fails
+REREAD_SECONDS = 5.0  # at most this often when a signature fails, or a key stays missing
+MISS_SECONDS = 0.5  # at most this often for a MediaProvider that is new to us, whose first callback may be here already
+MISSES = 20  # so often, then it stays missing
+MISSES_KNOWN = 1024  # MediaProviders
 MAX_AGE_SECONDS = 60.0  # a key that was withdrawn is believed at most this long
 
 _log = logging.getLogger(__name__)
@@ -28,16 +31,31 @@ class SigningKeys:
         self._namespace = namespace
         self._clock = clock
         self._keys: Mapping[str, tuple[str, ...]] = {}
+        self._misses: dict[str, int] = {}
         self._read_at = -MAX_AGE_SECONDS * 1000
         self._lock = asyncio.Lock()
 
     async def of(self, uid: str) -> tuple[str, ...]:
         """Return the secrets of one MediaProvider, none when the operator has not written any yet."""
-        if uid not in self._keys:
-            await self._read(older_than=REREAD_SECONDS)
-        else:
+        if uid in self._keys:
             await self._read(older_than=MAX_AGE_SECONDS)
+        elif self._misses.get(uid, 0) < MISSES:
+            await self._look_for(uid)
+        else:
+            await self._read(older_than=REREAD_SECONDS)
         return self._keys.get(uid, ())
+
+    async def _look_for(self, uid: str) -> None:
+        """Read until now, so that what the operator wrote before it submitted the job is found."""
+        # Not under the lock: callbacks of known providers go on meanwhile.
+        await asyncio.sleep(max(0.0, min(MISS_SECONDS, self._read_at + MISS_SECONDS - self._clock())))
+        await self._read(older_than=MISS_SECONDS)
+        if uid in self._keys:
+            self._misses.pop(uid, None)
+            return
+        if len(self._misses) >= MISSES_KNOWN:
+            self._misses.clear()
+        self._misses[uid] = self._misses.get(uid, 0) + 1
 
     async def newer_of(self, uid: str, than: tuple[str, ...]) -> tuple[str, ...]:
         """Return other secrets than those that just failed, none when there are no others."""
