@@ -20,7 +20,7 @@ from storyjob.cluster.errors import ClusterError, NotFound, TestFailed
 from storyjob.cluster.resources import PROVIDERS, SCENES, STORYJOBS, Resource
 from storyjob.reconcile import metrics
 from storyjob.reconcile.provider import reconcile_provider
-from storyjob.reconcile.queue import Item, Kind, Queue
+from storyjob.reconcile.queue import Item, Kind, Queue, Stale
 from storyjob.reconcile.scene import reconcile_scene
 from storyjob.reconcile.storyjob import reconcile_story, withdraw
 from storyjob.reconcile.world import World
@@ -28,7 +28,6 @@ from storyjob.reconcile.world import World
 _log = logging.getLogger(__name__)
 
 BUCKET_SECONDS = 5.0  # between questions to a bucket that refuses
-STALE_SECONDS = 0.2  # until an object is looked at again of which we had an old view
 T = TypeVar("T", bound=ApiModel)
 
 
@@ -179,8 +178,7 @@ class Operator:
         except (TestFailed, NotFound) as error:
             # Our view was old; the watch brings the new one, and the level is looked at again.
             result = "stale"
-            _log.debug("%s %s: %s", item.kind, item.key, error)
-            self._world.enqueue(item.kind, item.key, STALE_SECONDS)
+            raise Stale(str(error)) from error
         finally:
             metrics.RECONCILES.labels(item.kind, result).inc()
             metrics.RECONCILE_SECONDS.labels(item.kind).observe(monotonic() - began)

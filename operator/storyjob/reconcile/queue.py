@@ -17,6 +17,8 @@ from storyjob.cluster.errors import ClusterError
 _log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between tries of a reconcile that raises
+STALE_PAUSE = 0.2  # seconds until the first new look at an object of which we had an old view
+LONGEST_REST = 5.0  # seconds; a reconcile that raises is not called again sooner, whatever happens meanwhile
 SUPERSEDED_KEPT = 64  # heap entries
 
 
@@ -33,6 +35,10 @@ class Item(NamedTuple):
 
     kind: Kind
     key: Key
+
+
+class Stale(Exception):
+    """A reconcile met an old view of its object: nothing is wrong, and it is to be looked at again soon."""
 
 
 Reconcile = Callable[[Item], Awaitable[None]]
@@ -114,22 +120,36 @@ class Queue:
         try:
             await self._reconcile(item)
             self._failures.pop(item, None)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Not we were cancelled, but something that the reconcile waited for.
+            self._put_off(item, error)
         except Exception as error:  # noqa: BLE001 (one object's trouble must not stop the others; it is tried again)
-            failures = self._failures[item] = self._failures.get(item, 0) + 1
-            pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-            _log.warning(
-                "reconcile %s %s failed, again in %.1f s: %s",
-                item.kind,
-                "/".join(item.key),
-                pause,
-                error,
-                exc_info=not isinstance(error, ClusterError),
-                extra={"action": "reconcile"},
-            )
-            self.add(item, pause)
+            self._put_off(item, error)
         finally:
             self._running.discard(item)
             if item in self._again:
                 self._again.discard(item)
                 self.add(item)
             slots.release()
+
+    def _put_off(self, item: Item, error: BaseException) -> None:
+        """Try again after a pause that grows; what happens meanwhile may make it shorter, but never by much."""
+        failures = self._failures[item] = self._failures.get(item, 0) + 1
+        stale = isinstance(error, Stale)
+        pause = min((STALE_PAUSE if stale else FIRST_PAUSE) * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+        _log.log(
+            logging.DEBUG if stale else logging.WARNING,
+            "reconcile %s %s failed, again in %.1f s: %s",
+            item.kind,
+            "/".join(item.key),
+            pause,
+            error or type(error).__name__,
+            exc_info=None if stale or isinstance(error, ClusterError) else error,
+            extra={"action": "reconcile"},
+        )
+        # A reconcile whose own doing wakes it would spin otherwise.
+        self.rest(item, min(pause, LONGEST_REST))
+        self.add(item, pause)

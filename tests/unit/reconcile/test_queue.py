@@ -9,7 +9,7 @@ import pytest
 
 from storyjob.cluster.cache import Key
 from storyjob.cluster.errors import Unavailable
-from storyjob.reconcile.queue import FIRST_PAUSE, LONGEST_PAUSE, SUPERSEDED_KEPT, Item, Kind, Queue
+from storyjob.reconcile.queue import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_REST, SUPERSEDED_KEPT, Item, Kind, Queue, Stale
 from support.virtual_time import clock, run
 
 FOX = Item(Kind.STORY, Key("stories", "fox"))
@@ -137,6 +137,71 @@ def test_a_success_forgets_the_failures_before_it() -> None:
 
     # Two failures and a success, then one failure: its pause is the first one again.
     assert [when for when, _ in play(script, fails=(0, 1, 3))][-2:] == [100.0, 100.0 + FIRST_PAUSE]
+
+
+ERRORS = [
+    pytest.param(lambda: Unavailable("the API server is away"), id="the API server is away"),
+    pytest.param(lambda: Stale("404 not found"), id="our view is always old"),
+    pytest.param(lambda: RecursionError("too deep"), id="a document too deep"),
+    pytest.param(lambda: MemoryError(), id="no memory"),
+    pytest.param(lambda: asyncio.CancelledError(), id="something that it waited for was cancelled"),
+    pytest.param(lambda: TimeoutError(), id="too slow"),
+    pytest.param(lambda: BaseExceptionGroup("several", [ValueError(), KeyError()]), id="several errors"),
+]
+SPAN = 900.0  # seconds
+_RISING = 12  # tries while the pauses grow
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("busy", [False, True], ids=["nothing else happens", "its own doing wakes it"])
+def test_no_error_makes_it_spin_and_none_makes_it_forget(error: Callable[[], BaseException], busy: bool) -> None:
+    begins: list[float] = []
+
+    async def main() -> None:
+        async def reconcile(item: Item) -> None:
+            begins.append(clock())
+            if busy:
+                queue.add(item)
+            raise error()
+
+        queue = Queue(reconcile, monotonic=clock)
+        work = asyncio.create_task(queue.run())
+        queue.add(FOX)
+        for _ in range(int(SPAN) * 2):
+            await asyncio.sleep(0.5)
+            if busy:
+                queue.add(FOX)
+        assert not work.done()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    run(main())
+    floor = LONGEST_REST if busy else LONGEST_PAUSE
+    assert len(begins) <= SPAN / floor + _RISING
+    assert SPAN - begins[-1] <= floor
+
+
+def test_one_that_always_fails_holds_up_nobody() -> None:
+    begins: list[float] = []
+
+    async def main() -> None:
+        async def reconcile(item: Item) -> None:
+            if item == FOX:
+                queue.add(item)
+                raise ValueError("a defect")
+            begins.append(clock())
+
+        queue = Queue(reconcile, workers=1, monotonic=clock)
+        work = asyncio.create_task(queue.run())
+        queue.add(FOX)
+        for _ in range(100):
+            queue.add(OWL)
+            await asyncio.sleep(1)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    run(main())
+    assert begins == [float(second) for second in range(100)]
 
 
 @pytest.mark.parametrize("added_first", [True, False], ids=["added before the rest", "added after the rest"])
