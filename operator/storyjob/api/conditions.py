@@ -33,6 +33,8 @@ class ConditionType(StrEnum):
     DEGRADED = "Degraded"
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     OUTPUT_LOST = "OutputLost"
+    CREDENTIALS_VALID = "CredentialsValid"
+    CIRCUIT_OPEN = "CircuitOpen"
 
 
 class Condition(ApiModel):

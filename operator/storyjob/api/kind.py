@@ -86,6 +86,9 @@ MEDIAPROVIDER = Kind(
         Column("Type", ".spec.type", "The vendor whose wire protocol is spoken."),
         _ready("Ready", "status", "Whether stories can use it."),
         _ready("Reason", "reason", "Why it is or is not ready."),
+        Column("In flight", ".status.inFlight", "Generations under way.", type="integer"),
+        Column("Waiting", ".status.waiting", "Steps that wait for room.", type="integer"),
+        Column("Circuit", ".status.circuit", "Open or HalfOpen while it does not answer."),
         _AGE,
         Column("Completion", ".spec.completion", "How the end of a job is told.", wide=True),
         Column(

@@ -10,7 +10,9 @@ from pydantic import ConfigDict, Field
 from storyjob.api.conditions import CONDITIONS, Condition
 from storyjob.api.extensions import Rule, immutable, list_map, rules
 from storyjob.api.http.service import HttpService
+from storyjob.api.money import Money
 from storyjob.api.resource import ApiModel, ObjectMeta
+from storyjob.api.unknown import UnknownOutcome
 
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
@@ -19,7 +21,6 @@ DNS_LABEL = Rule(
     "metadata.name must be at most 63 characters of a-z, 0-9 and '-', with neither end a '-': rename the object",
 )
 """For kinds whose name becomes a label value or is named by a field of type ``Name``."""
-Money = Annotated[str, Field(max_length=20, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
 
 
 class ProviderType(StrEnum):
@@ -196,6 +197,10 @@ class MediaProviderSpec(ApiModel):
     timeout_seconds: Annotated[int, Field(ge=10, le=86_400, description="After this a running job is cancelled.")] = (
         1800
     )
+    unknown_outcome: Annotated[
+        UnknownOutcome | None,
+        Field(description="What to do about requests of unknown outcome, for stories that do not say it themselves."),
+    ] = None
     prices: Annotated[
         list[Price],
         Field(
@@ -214,9 +219,22 @@ class MediaProviderStatus(ApiModel):
     """What the operator knows of a provider."""
 
     observed_generation: Annotated[int, Field(description="The generation of the spec that this status is of.")] = -1
+    in_flight: Annotated[
+        int, Field(ge=0, description="Generations under way, from intent to stored; written every ten seconds at most.")
+    ] = 0
+    waiting: Annotated[int, Field(ge=0, description="Steps that wait for room at this provider; likewise.")] = 0
+    circuit: Annotated[
+        Literal["Closed", "Open", "HalfOpen"],
+        Field(description="Open: nothing is bought for a while. HalfOpen: one purchase at a time tries it again."),
+    ] = "Closed"
+    last_error: Annotated[
+        str | None, Field(max_length=1024, description="Why the newest purchase without an answer had none.")
+    ] = None
     conditions: Annotated[
         list[Condition],
-        Field(max_length=16, description="Ready, Stalled, Reconciling.", json_schema_extra=CONDITIONS),
+        Field(
+            max_length=16, description="Ready, CredentialsValid, CircuitOpen, Stalled.", json_schema_extra=CONDITIONS
+        ),
     ] = []
 
 

@@ -39,6 +39,8 @@ class Reason(StrEnum):
     """The provider asked to slow down."""
     UNAVAILABLE = "ProviderUnavailable"
     """The provider cannot be reached; nothing was bought."""
+    CIRCUIT_OPEN = "CircuitOpen"
+    """The provider did not answer several times in a row; after a pause it is tried with one purchase at a time."""
     GENERATION_FAILED = "GenerationFailed"
     """The provider tried and failed."""
     REFUSED = "ContentRefused"

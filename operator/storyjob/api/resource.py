@@ -22,6 +22,9 @@ KOPF_FINALIZER = f"{GROUP}/kopf"
 RETRY_ANNOTATION = f"{GROUP}/retry"
 """Any new text on a StoryJob or Scene gives what failed a new allowance."""
 
+RESOLVE_ANNOTATION = f"{GROUP}/resolve"
+"""On a Scene: what to do about its steps of unknown outcome; `resubmit`, `fail`, or the id of the job."""
+
 RETRY_LIMIT = 256  # characters
 
 STORY_LABEL = f"{GROUP}/story"

@@ -127,9 +127,19 @@ class StepStatus(ApiModel):
         None
     )
     retry_at: Annotated[datetime | None, Field(description="No new attempt before this.")] = None
+    lost_at: Annotated[
+        datetime | None, Field(description="Since when nobody knows what became of the newest attempt.")
+    ] = None
+    resolution: Annotated[
+        str | None, Field(max_length=256, description="The resolve annotation that was last acted on.")
+    ] = None
     estimated_cost: Annotated[str | None, Field(max_length=24, description="USD, before the attempt.")] = None
     cost: Annotated[str | None, Field(max_length=24, description="USD, of the newest attempt, once known.")] = None
     previous_cost: Annotated[str | None, Field(max_length=24, description="USD, of all attempts before.")] = None
+    possible_duplicate: Annotated[
+        str | None,
+        Field(max_length=24, description="USD, of attempts of unknown outcome that were bought again."),
+    ] = None
     reused: Annotated[bool, Field(description="The bytes were in the bucket already; nothing was bought.")] = False
     reason: Annotated[str | None, Field(max_length=64, description="Why it is in this phase, in one word.")] = None
     message: Annotated[Text | None, Field(description="Why it is in this phase, for a person.")] = None

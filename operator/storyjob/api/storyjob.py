@@ -12,6 +12,7 @@ from storyjob.api.extensions import instead_of_pattern, list_map, list_set, rule
 from storyjob.api.mediaprovider import DNS_LABEL
 from storyjob.api.resource import ApiModel, ObjectMeta
 from storyjob.api.storyrules import OF_RESOLUTION, OF_RETRY, OF_SCENE, OF_STORY, RESOLUTION
+from storyjob.api.unknown import UnknownOutcome
 from storyjob.api.wishes import (
     AudioDefaults,
     AudioRequest,
@@ -154,6 +155,13 @@ class StoryJobSpec(ApiModel):
         ),
     ] = None
     retry: Annotated[Retry, Field(description="What happens to a generation that failed.")] = Retry()
+    unknown_outcome: Annotated[
+        UnknownOutcome | None,
+        Field(
+            description="What to do about requests of which nobody knows whether they were bought; absent: what the "
+            "MediaProvider says, else Wait."
+        ),
+    ] = None
     on_scene_failure: Annotated[
         Literal["Fail", "Skip", "Placeholder"],
         Field(description="A scene that failed for good: fail the story, leave it out, or show a title card."),
@@ -212,7 +220,18 @@ class Cost(ApiModel):
         Field(max_length=24, description="What all steps cost if each is bought once; absent if unpriced."),
     ] = None
     spent: Annotated[str, Field(max_length=24, description="Sum over all attempts, deleted scenes included.")] = "0"
+    possible_duplicate: Annotated[
+        str,
+        Field(
+            max_length=24,
+            description="The part of `spent` that may have been paid for nothing: attempts of unknown outcome that "
+            "were bought again.",
+        ),
+    ] = "0"
     retired: Annotated[str, Field(max_length=24, description="The part of `spent` of scenes that are gone.")] = "0"
+    retired_duplicate: Annotated[
+        str, Field(max_length=24, description="The part of `possibleDuplicate` of scenes that are gone.")
+    ] = "0"
     settling: Annotated[
         dict[str, Annotated[str, Field(max_length=24)]] | None,
         Field(max_length=1000, description="Scenes about to go, by uid, whose cost is in `retired` already."),

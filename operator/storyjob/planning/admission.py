@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from storyjob.api.mediaprovider import Limits
+from storyjob.planning.circuit import Circuit
 from storyjob.planning.plan import Offer
 
 MINUTE = timedelta(minutes=1)
+CLOSED = Circuit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,9 @@ class Room:
     """The provider asked to slow down."""
     buying: Container[str] = ()
     """Input hashes that are being bought in this namespace."""
+    circuit: Circuit = CLOSED
+    unanswered: int = 0
+    """Purchases that were begun and not answered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,9 @@ def admit(offers: Iterable[Offer], room: Room, now: datetime) -> Admission:
     """Choose the first in order that fit. Of offers of equal input only the first may begin: the others share it."""
     if room.paused_until is not None and room.paused_until > now:
         return Admission([], room.paused_until)
-    free = max(0, room.limits.concurrent - room.in_flight)
+    if room.circuit.state(now) == "Open":
+        return Admission([], room.circuit.until)
+    free = room.circuit.room(max(0, room.limits.concurrent - room.in_flight), room.unanswered, now)
     rate = room.limits.requests_per_minute
     recent = [moment for moment in room.started if moment > now - MINUTE]
     by_rate = free if rate is None else max(0, rate - len(recent))

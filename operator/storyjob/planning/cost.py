@@ -53,3 +53,13 @@ def scene_spent(scene: Scene) -> Decimal:
 def spent(scenes: Iterable[Scene], retired: Decimal) -> Decimal:
     """Return what a story cost so far, scenes that are gone included."""
     return sum((scene_spent(scene) for scene in scenes), retired)
+
+
+def scene_duplicate(scene: Scene) -> Decimal:
+    """Return what a scene's steps may have cost for nothing."""
+    return sum((Decimal(scene.step(kind).possible_duplicate or 0) for kind in StepKind), ZERO)
+
+
+def possible_duplicate(scenes: Iterable[Scene], retired: Decimal) -> Decimal:
+    """Return what a story may have paid for nothing: attempts of unknown outcome that were bought again."""
+    return sum((scene_duplicate(scene) for scene in scenes), retired)

@@ -10,45 +10,12 @@ from storyjob.api.mediaprovider import MediaProviderSpec
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.api.step import StepPhase
+from storyjob.planning.actions import Adopt, Ask, LiveAction, Recover, Rest, Stop
 from storyjob.planning.polling import fresh_callback, next_poll
+from storyjob.planning.unknown import Choice, unknown_next
 
 CANCEL_SECONDS = 60  # how long a job may take to end after it was told to
 CANCEL_POLL_SECONDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing to do before ``until``."""
-
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """A callback with our token told the job's id: take it over."""
-
-    job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask the provider now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The job took too long: tell the provider to stop it, then ask."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recover:
-    """Nobody holds this attempt any more: look for its bytes in the bucket, else its outcome is unknown."""
-
-    reason: Reason
-    message: str
-
-
-LiveAction = Rest | Adopt | Ask | Stop | Recover
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +26,8 @@ class Memory:
     """When this process began to care; polls that fell due before are not made up for all at once."""
     asked_at: datetime | None = None
     stopped_at: datetime | None = None
+    sought_at: datetime | None = None
+    """When the provider was last asked whether it has a job that nobody knows of."""
 
 
 def next_for(
@@ -66,6 +35,7 @@ def next_for(
     provider: MediaProviderSpec,
     capabilities: Capabilities,
     memory: Memory,
+    choice: Choice | None = None,
     *,
     orphan_seconds: float,
     now: datetime,
@@ -76,12 +46,8 @@ def next_for(
     match step.phase:
         case StepPhase.SUBMITTING:
             return _orphan(step, capabilities, orphan_seconds, now)
-        case StepPhase.OUTCOME_UNKNOWN if step.job_id is not None and fresh_callback(step, memory.asked_at):
-            # A late callback about a job that was given up: the provider may have its result after all.
-            return Ask()
-        case StepPhase.OUTCOME_UNKNOWN if step.job_id is not None and step.reason == Reason.TIMED_OUT:
-            # Nobody saw it end, so it may still; the provider knows, and asking is free.
-            return _running(step, provider, capabilities, memory, now)
+        case StepPhase.OUTCOME_UNKNOWN:
+            return _lost(step, provider, capabilities, memory, choice or Choice(), now)
         case StepPhase.STORING if step.job_id is None or Mode.POLL not in capabilities.modes:
             return Recover(Reason.OUTPUT_LOST, "The result was made but could not be stored before the operator ended.")
         case StepPhase.RUNNING | StepPhase.STORING:
@@ -107,6 +73,27 @@ def _orphan(step: StepStatus, capabilities: Capabilities, orphan_seconds: float,
         Reason.OUTCOME_UNKNOWN,
         "The request may have reached the provider, but no answer was recorded. It is not bought again unasked.",
     )
+
+
+def _lost(
+    step: StepStatus,
+    provider: MediaProviderSpec,
+    capabilities: Capabilities,
+    memory: Memory,
+    choice: Choice,
+    now: datetime,
+) -> LiveAction:
+    if choice.order is None and step.job_id is not None and fresh_callback(step, memory.asked_at):
+        # A late callback about a job that was given up: the provider may have its result after all.
+        return Ask()
+    action = unknown_next(step, capabilities, choice, memory.sought_at, now)
+    if isinstance(action, Rest) and step.job_id is not None and step.reason == Reason.TIMED_OUT:
+        # Nobody saw it end, so it may still; the provider knows, and asking is free.
+        running = _running(step, provider, capabilities, memory, now)
+        if isinstance(running, Rest):
+            return Rest(min((each.until for each in (action, running) if each.until is not None), default=None))
+        return running
+    return action
 
 
 def _running(

@@ -7,7 +7,8 @@
      │     reject       │  │  └─ store, hold ─┼──┴─────────►┘
      ├──────────────────┘  │                  │
      │     fail            └───── lose ───────┴──► OutcomeUnknown ── accept, store, fail ─►
-     └─────────────────────────────────────── (or Failed, when nothing may be tried again)
+     ├─────────────────────────────────────── (or Failed, when nothing may be tried again)
+     └─── abandon, because somebody chose it ────────┘
 ```
 Every change of a step's status in this project goes through ``TRANSITIONS``; what is not in it raises.
 """
@@ -41,6 +42,7 @@ class Event(StrEnum):
     FAIL = "fail"
     LOSE = "lose"
     REUSE = "reuse"
+    ABANDON = "abandon"
 
 
 _SETTLED = (P.WAITING, P.SUCCEEDED, P.FAILED)
@@ -55,6 +57,8 @@ TRANSITIONS: Mapping[Event, tuple[frozenset[P], frozenset[P]]] = {
     Event.HOLD: (frozenset({P.SUBMITTING, P.RUNNING, P.OUTCOME_UNKNOWN}), frozenset({P.STORING})),
     Event.STORE: (frozenset(_PAID), frozenset({P.SUCCEEDED})),
     Event.FAIL: (frozenset({P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN}), frozenset({P.WAITING, P.FAILED})),
+    # The one way by which anything can be bought twice, and only because somebody chose it.
+    Event.ABANDON: (frozenset({P.OUTCOME_UNKNOWN}), frozenset({P.WAITING, P.FAILED})),
     # From OutcomeUnknown to itself: asked once more, the provider knew no better.
     Event.LOSE: (frozenset(_PAID), frozenset({P.OUTCOME_UNKNOWN})),
 }
@@ -98,8 +102,18 @@ def intend(  # noqa: PLR0913 (one argument for each thing that must be known bef
         intent_at=now,
         estimated_cost=text(estimated),
         previous_cost=text(step_spent(step)),
+        possible_duplicate=text(_doubled(step, input_hash)),
+        resolution=step.resolution,
     )
     return _move(fresh, Event.INTEND, P.SUBMITTING)
+
+
+def _doubled(step: StepStatus, input_hash: str) -> Decimal | None:
+    """Return what may have been paid for nothing once this is bought, perhaps again."""
+    before = Decimal(step.possible_duplicate) if step.possible_duplicate else None
+    if step.lost_at is None or step.input_hash != input_hash:
+        return before
+    return (before or Decimal(0)) + Decimal(step.cost or step.estimated_cost or 0)
 
 
 def accept(step: StepStatus, accepted: Accepted, now: datetime) -> StepStatus:
@@ -111,6 +125,7 @@ def accept(step: StepStatus, accepted: Accepted, now: datetime) -> StepStatus:
         job_id=accepted.job_id,
         handles=dict(accepted.handles) or None,
         submitted_at=now,
+        lost_at=None,
         reason=None,
         message=None,
     )
@@ -137,6 +152,7 @@ def _ended(
         failures=verdict.failures,
         retry_at=_whole(verdict.at) if isinstance(verdict, Again) else None,
         finished_at=now,
+        lost_at=None,
         reason=verdict.reason,
         message=message,
         cost=text(cost),
@@ -162,15 +178,37 @@ def store(
         job_id=job_id or step.job_id,
         finished_at=now,
         handles=None,
+        lost_at=None,
         retry_at=None,
         reason=None,
         message=None,
     )
 
 
-def lose(step: StepStatus, reason: Reason, message: str) -> StepStatus:
+def lose(step: StepStatus, reason: Reason, message: str, now: datetime) -> StepStatus:
     """Return the step of which nobody knows whether it was bought; it is not bought again unasked."""
-    return _move(step, Event.LOSE, P.OUTCOME_UNKNOWN, reason=reason, message=message)
+    return _move(step, Event.LOSE, P.OUTCOME_UNKNOWN, reason=reason, message=message, lost_at=step.lost_at or now)
+
+
+def abandon(step: StepStatus, *, again: bool, message: str, resolution: str | None, now: datetime) -> StepStatus:
+    """Return the step whose attempt nobody cares for any more; ``lost_at`` stays, so that buying again is counted."""
+    return _move(
+        step,
+        Event.ABANDON,
+        P.WAITING if again else P.FAILED,
+        finished_at=now,
+        retry_at=None,
+        reason=Reason.OUTCOME_UNKNOWN,
+        message=message,
+        cost=step.estimated_cost,
+        resolution=resolution or step.resolution,
+    )
+
+
+def take(step: StepStatus, job_id: str, resolution: str, now: datetime) -> StepStatus:
+    """Return the step whose job a person named; its time counts from now, for else it would be over at once."""
+    found = accept(step, Accepted(job_id), now)
+    return found.model_copy(update={"resolution": resolution})
 
 
 def reuse(step: StepStatus, *, input_hash: str, output: StepOutput, model: str | None, now: datetime) -> StepStatus:
@@ -185,6 +223,8 @@ def reuse(step: StepStatus, *, input_hash: str, output: StepOutput, model: str |
         finished_at=now,
         output=output,
         reused=True,
+        possible_duplicate=step.possible_duplicate,
+        resolution=step.resolution,
     )
     return _move(fresh, Event.REUSE, P.SUCCEEDED)
 

@@ -89,6 +89,9 @@ def _plan_step(
     claimed.add(wish.input_hash)
     turns.take(wish.kind)
     plan.offers.append(_offer(view, scene_view.spec, step, wish, wish.input_hash, wish.allowance))
+    provider = _provider(scene_view.spec, wish.kind, view.providers)
+    if provider is not None and provider.halted_by is not None:
+        plan.waiting[step] = provider.halted_by
 
 
 def _search(plan: StoryPlan, view: StoryView, spec: SceneSpec, step: StepId, wanted: str) -> bool:

@@ -9,7 +9,7 @@ from storyjob.api.conditions import Claim, ConditionType, merge
 from storyjob.api.reasons import Reason
 from storyjob.api.storyjob import Cost, Outputs, StoryJobStatus
 from storyjob.planning.clock import Clock
-from storyjob.planning.cost import spent, text
+from storyjob.planning.cost import possible_duplicate, spent, text
 from storyjob.planning.ending import Verdict
 from storyjob.planning.plan import StoryPlan
 from storyjob.planning.progress import percent, scene_counts, step_totals
@@ -87,7 +87,8 @@ def _trouble(plan: StoryPlan, verdict: Verdict) -> list[Claim]:
     if lost:
         message = (
             f"{len(lost)} steps may have been bought without an answer ({', '.join(lost[:5])}). They are not bought "
-            "again unasked: look at the provider's account. Deleting the Scene object makes the step anew."
+            "again unasked: look at the provider's account, then annotate the Scene with storyjob.dev/resolve, either "
+            "resubmit, fail, or the id of the job; or set spec.unknownOutcome."
         )
         claims.append(Claim(C.OUTCOME_UNKNOWN, True, Reason.OUTCOME_UNKNOWN, message))
     return claims
@@ -109,5 +110,6 @@ def _cost(view: StoryView, plan: StoryPlan) -> Cost:
         update={
             "estimated": text(sum(known, Decimal(0))) if len(known) == len(prices) else None,
             "spent": text(spent(living, Decimal(before.retired))),
+            "possible_duplicate": text(possible_duplicate(living, Decimal(before.retired_duplicate))),
         }
     )

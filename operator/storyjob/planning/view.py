@@ -32,6 +32,8 @@ class ProviderView:
     blocked: str | None = None
     """Why nothing can be bought from it now, such as a Secret that is missing."""
     blocked_by: Reason = Reason.CREDENTIALS
+    halted_by: Reason | None = None
+    """Why nothing is bought from it for a while, although it is offered."""
 
 
 @dataclass(frozen=True, slots=True)

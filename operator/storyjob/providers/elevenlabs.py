@@ -7,24 +7,30 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from storyjob.api.capabilities import Capabilities, Mode
+from storyjob.api.capabilities import Capabilities, Find, Mode
 from storyjob.api.errors import InvalidInput
 from storyjob.api.outcome import (
     Alignment,
+    Authorization,
     BytesOutput,
     Done,
     Failure,
     FailureKind,
     JobPhase,
+    NoTrace,
     Observation,
     Rejected,
     Result,
     Submission,
+    Trace,
+    UrlOutput,
 )
 from storyjob.api.step import StepKind
-from storyjob.providers.answers import Dialect, JsonObject, as_text, submitted, unknown
-from storyjob.providers.base import Attempt, Connection, Job, Request
+from storyjob.egress import origin
+from storyjob.providers.answers import Dialect, JsonObject, as_text, observed, submitted, unknown
+from storyjob.providers.base import Attempt, Connection, Job, Lost, Request
 from storyjob.providers.cleaning import clean
+from storyjob.providers.elevenlabs_history import history_path, pick
 from storyjob.providers.encoded import decoded
 from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
 
@@ -32,9 +38,11 @@ ENDPOINT = "https://api.elevenlabs.io"
 CAPABILITIES = Capabilities(
     steps=frozenset({StepKind.AUDIO}),
     modes=frozenset({Mode.SYNC}),
+    find=Find.LIKELY,
     submit_seconds=120.0,
 )
 
+ASK_SECONDS = 30.0
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _DEFAULT_FORMAT = "mp3_44100_128"
@@ -89,6 +97,34 @@ class ElevenLabs:
     async def cancel(self, job: Job) -> None:
         """Do nothing: a synchronous call cannot be cancelled (``Cancel.NONE``)."""
 
+    async def find(self, lost: Lost) -> Trace:
+        """Look through the history, which holds what was spoken unless ``enable_logging`` is false."""
+        if lost.request is None:
+            return NoTrace("the wish was changed since, so that no narration can be told to be it")
+        secrets = (self._secret,)
+        try:
+            url = endpoint_url(self._connection, history_path(lost))
+        except InvalidInput as error:
+            return NoTrace(clean(str(error), secrets), answered=False)
+        call = Call("GET", url, self._headers(), max_bytes=MEDIA_BYTES)
+        reply = await exchange(self._connection.http, call, ASK_SECONDS)
+        answer = await digest(reply, lambda it: observed(it, DIALECT, secrets))
+        if isinstance(answer, Observation):
+            return NoTrace(answer.failure.message if answer.failure else answer.message or "", answered=False)
+        item = pick(answer, lost)
+        if isinstance(item, NoTrace):
+            return item
+        audio = endpoint_url(self._connection, f"/v1/history/{item}/audio")
+        return Done(Result(UrlOutput(audio, authorized=True)), job_id=item)
+
+    async def authorize(self, url: str) -> Authorization | None:
+        """Return the key for audio of the history, None for any other host."""
+        endpoint = self._connection.endpoint
+        return Authorization(endpoint, self._headers()) if origin(url) == origin(endpoint) else None
+
+    def _headers(self) -> dict[str, str]:
+        return {"xi-api-key": self._secret}
+
     def _speak(self, request: Request) -> tuple[Call, str]:
         """Return the call and the type of the audio it will answer with. Raises ``InvalidInput``."""
         if request.step not in CAPABILITIES.steps:
@@ -106,8 +142,7 @@ class ElevenLabs:
         words = {key: as_text(value) for key, value in query.items()}
         path = f"/v1/text-to-speech/{request.voice}/with-timestamps?{urlencode(words)}"
         url = endpoint_url(self._connection, path)
-        headers = {"xi-api-key": self._secret}
-        return Call("POST", url, headers, json_body({**body, **inputs}), MEDIA_BYTES), content_type
+        return Call("POST", url, self._headers(), json_body({**body, **inputs}), MEDIA_BYTES), content_type
 
 
 def _content_type(output_format: object) -> str:

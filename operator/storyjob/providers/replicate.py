@@ -7,12 +7,22 @@ from typing import Any
 
 import httpx
 
-from storyjob.api.capabilities import Cancel, Capabilities, Mode
+from storyjob.api.capabilities import Cancel, Capabilities, Find, Mode
 from storyjob.api.errors import CredentialsError, InvalidInput
-from storyjob.api.outcome import Accepted, Failure, FailureKind, Observation, Rejected, Submission, Unknown
+from storyjob.api.outcome import (
+    Accepted,
+    Failure,
+    FailureKind,
+    NoTrace,
+    Observation,
+    Rejected,
+    Submission,
+    Trace,
+    Unknown,
+)
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import Dialect, JsonObject, as_text, observed, submitted, unknown, unreachable
-from storyjob.providers.base import Attempt, Connection, Job, Request
+from storyjob.providers.base import Attempt, Connection, Job, Lost, Request
 from storyjob.providers.cleaning import clean
 from storyjob.providers.exchange import (
     MEDIA_BYTES,
@@ -25,6 +35,7 @@ from storyjob.providers.exchange import (
     json_body,
 )
 from storyjob.providers.placeholders import data_url, merge_inputs
+from storyjob.providers.replicate_find import PAGES, candidates, first_page, next_page, verdict
 from storyjob.providers.replicate_prediction import JOB_ID, judge
 
 ENDPOINT = "https://api.replicate.com"
@@ -36,6 +47,8 @@ CAPABILITIES = Capabilities(
     cancel_is_free=False,
     # What the API made is deleted after an hour: replicate.com/docs/topics/predictions/data-retention
     output_seconds=3600,
+    # The list tells model, input and time, but not the webhook's URL as far as is known.
+    find=Find.LIKELY,
     submit_seconds=60.0,
 )
 ASK_SECONDS = 30.0
@@ -93,6 +106,32 @@ class Replicate:
         answer = observed(reply, DIALECT, (self._secret,))
         if isinstance(answer, Observation) and answer.failure:
             raise httpx.RequestError(answer.failure.message)
+
+    async def find(self, lost: Lost) -> Trace:
+        """Look through the predictions of that time for one with the same model and input that is nobody else's."""
+        if lost.request is None:
+            return NoTrace("the wish was changed since, so that no prediction can be told to be it")
+        wanted, page, found = _inputs(lost.request), first_page(lost), list[str]()
+        for _ in range(PAGES):
+            answer = await self._ask(page)
+            if isinstance(answer, NoTrace):
+                return answer
+            found += candidates(answer, lost, wanted)
+            if (more := next_page(answer)) is None:
+                return verdict(found, whole=True)
+            page = more
+        return verdict(found, whole=False)
+
+    async def _ask(self, path: str) -> JsonObject | NoTrace:
+        try:
+            call = self._call("GET", path)
+        except InvalidInput as error:
+            return NoTrace(clean(str(error), (self._secret,)), answered=False)
+        reply = await exchange(self._connection.http, call, ASK_SECONDS)
+        answer = await digest(reply, lambda it: observed(it, DIALECT, (self._secret,)))
+        if isinstance(answer, Observation):
+            return NoTrace(answer.failure.message if answer.failure else answer.message or "", answered=False)
+        return answer
 
     def _create(self, request: Request, attempt: Attempt) -> Call:
         path, body = _target(request.model)

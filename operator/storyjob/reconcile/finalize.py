@@ -17,7 +17,7 @@ from storyjob.cluster.cache import key_of
 from storyjob.cluster.errors import Conflict, NotFound
 from storyjob.cluster.objects import set_finalizer, write_status
 from storyjob.cluster.resources import SCENES, STORYJOBS
-from storyjob.planning.cost import scene_spent, text
+from storyjob.planning.cost import scene_duplicate, scene_spent, text
 from storyjob.reconcile import watchover
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.queue import Kind
@@ -120,6 +120,7 @@ async def _settle(world: World, story: StoryJob, scene: Scene) -> None:
     after = cost.model_copy(
         update={
             "retired": text(Decimal(cost.retired) + amount),
+            "retired_duplicate": text(Decimal(cost.retired_duplicate) + scene_duplicate(scene)),
             "settling": gone | {uid: text(amount) or "0"},
         }
     )

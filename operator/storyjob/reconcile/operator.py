@@ -96,6 +96,8 @@ class Operator:
             changed = caches.providers.put(provider) and (before is None or before.spec != provider.spec)
         if not gone:
             self.enqueue(Kind.PROVIDER, key)
+        if changed:
+            self._world.desk.circuits.pop(key, None)  # what a person changed is worth another try
         for story in caches.stories if changed else ():
             if story.metadata.namespace == key.namespace and story.status.phase != "Completed":
                 self.enqueue(Kind.STORY, key_of(story))

@@ -7,18 +7,17 @@ from datetime import datetime
 from functools import partial
 
 from storyjob.ambient import monotonic, now
-from storyjob.api.capabilities import Mode
-from storyjob.api.conditions import Claim, ConditionType, merge
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.reasons import Reason
 from storyjob.api.resource import IN_USE_FINALIZER
 from storyjob.api.step import StepKind
 from storyjob.cluster.cache import Key, key_of
-from storyjob.cluster.objects import set_finalizer, write_status
+from storyjob.cluster.objects import set_finalizer
 from storyjob.cluster.resources import PROVIDERS
-from storyjob.planning.admission import MINUTE, Admission, Room, admit
+from storyjob.planning.admission import CLOSED, MINUTE, Admission, Room, admit
 from storyjob.planning.plan import Offer
 from storyjob.planning.view import StepId
+from storyjob.reconcile.providerstatus import write_provider_status
 from storyjob.reconcile.purchase import purchase
 from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.signing import publish_signing_key
@@ -44,9 +43,9 @@ async def reconcile_provider(world: World, key: Key) -> None:
     provider = await _hold(world, provider)
     if blocked is None:
         await publish_signing_key(world, provider)
-    await _write_status(world, provider, blocked)
     if blocked is None and world.gate.may_buy:
         _admit(world, provider)
+    await write_provider_status(world, provider, blocked, len(_under_way(world, provider, now())))
     world.queue.rest(Item(Kind.PROVIDER, key), REST_FACTOR * (monotonic() - began))
 
 
@@ -58,7 +57,9 @@ def _admit(world: World, provider: MediaProvider) -> None:
         offer for stories in world.desk.offers.get(key, {}).values() for offer in stories if offer.step not in bought
     ]
     paused, buying = world.desk.paused.get(key), world.being_bought(key.namespace)
-    room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying)
+    unanswered = sum(other == key for other, _ in world.desk.buying.values())
+    circuit = world.desk.circuits.get(key, CLOSED)
+    room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying, circuit, unanswered)
     admission: Admission = admit(offers, room, moment)
     world.desk.started[key] = [*started, *(moment for _ in admission.admitted)]
     _take(world, key, admission.admitted)
@@ -125,38 +126,3 @@ async def _let_go(world: World, provider: MediaProvider) -> None:
         world.enqueue(Kind.PROVIDER, key_of(provider), LOOK_AGAIN_SECONDS)
         return
     await set_finalizer(world.cluster, PROVIDERS, provider.metadata, IN_USE_FINALIZER, present=False)
-
-
-async def _write_status(world: World, provider: MediaProvider, blocked: str | None) -> None:
-    status, generation = provider.status, provider.metadata.generation
-    reason = world.vendors.blocked_by(key_of(provider))
-    if blocked is None:
-        claims = [_usable(world, provider)]
-    else:
-        claims = [
-            Claim(ConditionType.READY, False, reason, blocked),
-            Claim(ConditionType.STALLED, True, reason, blocked),
-        ]
-    conditions = merge(status.conditions, claims, generation=generation, now=now())
-    after = status.model_copy(update={"observed_generation": generation, "conditions": conditions})
-    written = (
-        None if after == status else await write_status(world.cluster, PROVIDERS, provider.metadata, status, after)
-    )
-    if written is None:
-        return
-    world.caches.providers.put(MediaProvider.model_validate(written))
-    for story in world.caches.stories:
-        if story.metadata.namespace == provider.metadata.namespace and story.status.phase != "Completed":
-            world.enqueue(Kind.STORY, key_of(story))
-    if blocked is not None:
-        await world.events.tell("MediaProvider", provider.metadata, reason, blocked, level="Warning")
-
-
-def _usable(world: World, provider: MediaProvider) -> Claim:
-    wants_callbacks = (
-        provider.spec.completion == "Webhook" and Mode.WEBHOOK in world.vendors.capabilities(provider).modes
-    )
-    if wants_callbacks and world.settings.callback_url is None:
-        message = "Usable. The operator has no public callback URL, so this provider is polled."
-        return Claim(ConditionType.READY, True, Reason.NO_CALLBACK_URL, message)
-    return Claim(ConditionType.READY, True, Reason.AVAILABLE, "Usable.")

@@ -13,11 +13,11 @@ from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.outcome import Accepted, Done, Failure, FailureKind, Rejected, Submission, Unknown
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import JOB_ID_LIMIT, Scene, StepStatus
-from storyjob.api.step import StepKind
 from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
 from storyjob.planning import step as turns
+from storyjob.planning.admission import CLOSED
 from storyjob.planning.hashing import input_hash, maker
 from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
@@ -26,7 +26,7 @@ from storyjob.providers.base import Attempt, Provider, Request
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.remember import remember, write_step
-from storyjob.reconcile.requests import build_request
+from storyjob.reconcile.requests import build_request, still_hash
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
         await asyncio.sleep(NOT_NOW_SECONDS)
         return
     made_by = maker(provider.spec.type, provider.metadata.name)
-    if input_hash(scene.spec, offer.step.kind, made_by, _still_hash(scene)) != offer.input_hash:
+    if input_hash(scene.spec, offer.step.kind, made_by, still_hash(scene)) != offer.input_hash:
         _log.info("%s %s was edited since it was offered", scene.metadata.name, offer.step.kind)
         return
     token = random_hex(16)
@@ -62,12 +62,6 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
     attempt = AttemptRef.of(intended, offer.step.kind)
     outcome = await _submit(world, provider, adapter, request, attempt, token)
     await _settle(world, attempt, intended.step(attempt.kind), provider, outcome)
-
-
-def _still_hash(scene: Scene) -> str | None:
-    output = scene.step(StepKind.IMAGE).output
-    wish = scene.spec.video
-    return output.sha256 if output is not None and wish is not None and wish.from_ == "image" else None
 
 
 async def _write_intent(world: World, scene: Scene, offer: Offer, request: Request, token: str) -> Scene:
@@ -102,10 +96,13 @@ async def _submit(
             Failure(FailureKind.UNAVAILABLE, "The operator stopped or lost its lease; nothing was asked for.")
         )
     try:
-        return await adapter.submit(request, Attempt(token, url, seconds, priority))
+        outcome = await adapter.submit(request, Attempt(token, url, seconds, priority))
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
         _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)
         return Unknown(f"The request broke in the operator: {type(error).__name__}")
+    key = key_of(provider)
+    world.desk.circuits[key] = world.desk.circuits.get(key, CLOSED).after(outcome, now())
+    return outcome
 
 
 def _priority(world: World, attempt: AttemptRef) -> int:
@@ -130,7 +127,7 @@ async def _settle(
     match outcome:
         case Accepted(job_id) if len(job_id) > JOB_ID_LIMIT:
             message = f"The provider named its job with {len(job_id)} characters; at most {JOB_ID_LIMIT} can be kept."
-            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message))
+            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message, now()))
         case Accepted():
             await remember(world, attempt, lambda fresh: turns.accept(fresh, outcome, now()))
         case Done(result, job_id):
@@ -138,7 +135,7 @@ async def _settle(
         case Rejected(failure):
             await _rejected(world, attempt, key_of(provider), failure)
         case Unknown(message):
-            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message))
+            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message, now()))
     _log.info("%s %s: %s", attempt.scene.name, attempt.kind, type(outcome).__name__.lower(), extra={"action": "submit"})
 
 

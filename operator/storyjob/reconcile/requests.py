@@ -31,6 +31,13 @@ async def build_request(world: World, scene: Scene, kind: StepKind) -> Request:
     )
 
 
+def still_hash(scene: Scene) -> str | None:
+    """Return the hash of the picture that the scene's clip starts from, None when it starts from none."""
+    output = scene.step(StepKind.IMAGE).output
+    wish = scene.spec.video
+    return output.sha256 if output is not None and wish is not None and wish.from_ == "image" else None
+
+
 async def _still(world: World, scene: Scene) -> InputFile:
     output = scene.step(StepKind.IMAGE).output
     if output is None:

@@ -11,9 +11,10 @@ from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.scene import Scene, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.cache import Key, key_of
-from storyjob.planning.live import Adopt, Ask, LiveAction, Recover, Rest, Stop, next_for
+from storyjob.planning.actions import Abandon, Adopt, Ask, LiveAction, Recover, Rest, Seek, Stop, Take
+from storyjob.planning.live import next_for
 from storyjob.planning.view import StepId
-from storyjob.reconcile import watchover
+from storyjob.reconcile import resolve, watchover
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.finalize import finalize_scene
 from storyjob.reconcile.queue import Kind
@@ -50,6 +51,7 @@ def tend(world: World, scene: Scene, kind: StepKind) -> None:
         provider.spec,
         world.vendors.capabilities(provider),
         world.desk.memory(attempt.step, step.token_hash),
+        resolve.choice_for(world, scene, kind),
         orphan_seconds=world.settings.orphan_seconds,
         now=now(),
     )
@@ -66,6 +68,12 @@ def _act(world: World, scene: Scene, attempt: AttemptRef, step: StepStatus, prov
             _start(world, scene, attempt.step, partial(watchover.ask, world, attempt, step, provider))
         case Stop():
             _start(world, scene, attempt.step, partial(watchover.stop, world, attempt, step, provider))
+        case Seek():
+            _start(world, scene, attempt.step, partial(resolve.seek, world, attempt, step, provider))
+        case Take():
+            _start(world, scene, attempt.step, partial(resolve.take, world, attempt, action))
+        case Abandon():
+            _start(world, scene, attempt.step, partial(resolve.abandon, world, attempt, action))
         case Recover():
             _start(world, scene, attempt.step, partial(watchover.recover, world, attempt, step, action))
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from storyjob.ambient import monotonic, now
+from storyjob.api.reasons import Reason
 from storyjob.api.resource import JOBS_FINALIZER, RETRY_ANNOTATION
 from storyjob.api.scene import Scene, SceneSpec
 from storyjob.api.storyjob import StoryJob
@@ -15,6 +16,7 @@ from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import Conflict, NotFound
 from storyjob.cluster.objects import set_finalizer
 from storyjob.cluster.resources import STORYJOBS
+from storyjob.planning.admission import CLOSED
 from storyjob.planning.children import scene_spec
 from storyjob.planning.clock import deadline, expires_at, run_clock
 from storyjob.planning.ending import FilmState, Standstill, judge
@@ -136,7 +138,9 @@ async def _providers(world: World, story: StoryJob, specs: tuple[SceneSpec, ...]
         provider = world.caches.providers.get(Key(story.metadata.namespace, name))
         if provider is not None and not provider.metadata.terminating:
             await world.vendors.refresh(provider)
-            found[name] = world.vendors.view(provider)
+            circuit = world.desk.circuits.get(key_of(provider), CLOSED)
+            halted = Reason.CIRCUIT_OPEN if circuit.state(now()) == "Open" else None
+            found[name] = replace(world.vendors.view(provider), halted_by=halted)
     return found
 
 

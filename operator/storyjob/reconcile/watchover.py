@@ -18,7 +18,7 @@ from storyjob.media.keep import Made, Slot
 from storyjob.media.record import read_record
 from storyjob.media.recover import recover as find_stored
 from storyjob.planning import step as turns
-from storyjob.planning.live import Recover
+from storyjob.planning.actions import Recover
 from storyjob.planning.retry import verdict
 from storyjob.providers.base import Job, Provider
 from storyjob.reconcile.attempt import AttemptRef
@@ -38,7 +38,7 @@ async def adopt(world: World, attempt: AttemptRef, job_id: str) -> None:
 
 async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
     """Ask the provider about the job and act on the answer."""
-    adapter = await _adapter(world, provider)
+    adapter = await adapter_of(world, provider)
     memory = world.desk.memory(attempt.step, attempt.token_hash)
     # A callback that comes while we ask is newer than the answer, so the time is that of the question.
     world.desk.remember(attempt.step, attempt.token_hash, replace(memory, asked_at=now()))
@@ -50,7 +50,7 @@ async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key
 
 async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
     """Tell the provider to stop a job that took too long; its end is then seen by asking."""
-    adapter = await _adapter(world, provider)
+    adapter = await adapter_of(world, provider)
     if adapter is not None and step.job_id is not None:
         try:
             await adapter.cancel(job_of(attempt, step))
@@ -63,7 +63,7 @@ async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Ke
 async def recover(world: World, attempt: AttemptRef, step: StepStatus, action: Recover) -> None:
     """Look whether an orphan's bytes were stored before its holder died; else say that its outcome is unknown."""
     if not await _found_in_bucket(world, attempt, step):
-        await remember(world, attempt, lambda fresh: turns.lose(fresh, action.reason, action.message))
+        await remember(world, attempt, lambda fresh: turns.lose(fresh, action.reason, action.message, now()))
 
 
 async def _found_in_bucket(world: World, attempt: AttemptRef, step: StepStatus) -> bool:
@@ -144,7 +144,8 @@ def job_of(attempt: AttemptRef, step: StepStatus) -> Job:
     return Job(step.job_id or "", attempt.kind, step.model or "", step.handles or {})
 
 
-async def _adapter(world: World, key: Key) -> Provider | None:
+async def adapter_of(world: World, key: Key) -> Provider | None:
+    """Return who is to be asked, None when its credentials never could be read."""
     # After a restart a job may be due before anybody has read its provider's credentials.
     provider = world.caches.providers.get(key)
     if provider is not None:

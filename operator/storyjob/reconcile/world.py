@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +24,7 @@ from storyjob.media.film import FilmMaker
 from storyjob.media.layout import Layout
 from storyjob.media.shot import Segment
 from storyjob.media.store import Store
+from storyjob.planning.circuit import Circuit
 from storyjob.planning.hashing import InputHashes
 from storyjob.planning.live import Memory
 from storyjob.planning.plan import Offer
@@ -109,6 +112,8 @@ class Desk:
     """By story uid."""
     sources: dict[str, SourceError] = field(default_factory=dict)
     """By Scene uid."""
+    seeking: defaultdict[Key, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By provider: held while it is asked for a job that nobody knows of."""
     generated: set[StepId] = field(default_factory=set)
     """Steps whose result is on its way into the bucket."""
     name_conflicts: dict[Key, Key] = field(default_factory=dict)
@@ -121,6 +126,9 @@ class Desk:
     """By story uid: when its status was last written, monotonic seconds."""
     started: dict[Key, list[datetime]] = field(default_factory=dict)
     paused: dict[Key, datetime] = field(default_factory=dict)
+    circuits: dict[Key, Circuit] = field(default_factory=dict)
+    counted: dict[Key, float] = field(default_factory=dict)
+    """By provider: since when its status is behind what is under way, monotonic seconds."""
 
     def memory(self, step: StepId, token_hash: str | None) -> Memory:
         """Return what is remembered of an attempt."""

@@ -11,18 +11,8 @@ from storyjob.api.capabilities import Cancel, Capabilities, Mode
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.api.step import StepPhase as P
-from storyjob.planning.live import (
-    CANCEL_POLL_SECONDS,
-    CANCEL_SECONDS,
-    Adopt,
-    Ask,
-    LiveAction,
-    Memory,
-    Recover,
-    Rest,
-    Stop,
-    next_for,
-)
+from storyjob.planning.actions import Adopt, Ask, LiveAction, Recover, Rest, Stop
+from storyjob.planning.live import CANCEL_POLL_SECONDS, CANCEL_SECONDS, Memory, next_for
 from support.builders import NOW, a_callback, a_hash, a_step, at, capabilities, provider_spec
 
 PROVIDER = provider_spec(timeoutSeconds=600, polling={"initialSeconds": 10, "factor": 2, "maxSeconds": 60})

@@ -39,6 +39,10 @@ def intend(step: StepStatus, *, allowance: str = "first", estimated: Decimal | N
     )
 
 
+def abandon(step: StepStatus, *, again: bool, resolution: str | None = None) -> StepStatus:
+    return turns.abandon(step, again=again, message="it was chosen", resolution=resolution, now=at(8))
+
+
 ACTIONS: dict[tuple[Event, P], Callable[[StepStatus], StepStatus]] = {
     (Event.INTEND, P.SUBMITTING): intend,
     (Event.REUSE, P.SUCCEEDED): lambda s: turns.reuse(s, input_hash=a_hash(), output=an_output(), model="dev", now=NOW),
@@ -49,7 +53,9 @@ ACTIONS: dict[tuple[Event, P], Callable[[StepStatus], StepStatus]] = {
     (Event.STORE, P.SUCCEEDED): lambda s: turns.store(s, an_output(), None, NOW),
     (Event.FAIL, P.WAITING): lambda s: turns.fail(s, "it broke", AGAIN, NOW, None),
     (Event.FAIL, P.FAILED): lambda s: turns.fail(s, "it broke", GIVE_UP, NOW, None),
-    (Event.LOSE, P.OUTCOME_UNKNOWN): lambda s: turns.lose(s, Reason.OUTCOME_UNKNOWN, "no answer"),
+    (Event.LOSE, P.OUTCOME_UNKNOWN): lambda s: turns.lose(s, Reason.OUTCOME_UNKNOWN, "no answer", NOW),
+    (Event.ABANDON, P.WAITING): lambda s: abandon(s, again=True),
+    (Event.ABANDON, P.FAILED): lambda s: abandon(s, again=False),
 }
 FROM: dict[Event, set[P]] = {
     Event.INTEND: {P.WAITING, P.SUCCEEDED, P.FAILED},
@@ -59,6 +65,7 @@ FROM: dict[Event, set[P]] = {
     Event.HOLD: {P.SUBMITTING, P.RUNNING, P.OUTCOME_UNKNOWN},
     Event.STORE: {P.SUBMITTING, P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN},
     Event.FAIL: {P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN},
+    Event.ABANDON: {P.OUTCOME_UNKNOWN},
     Event.LOSE: {P.SUBMITTING, P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN},
 }
 
@@ -147,7 +154,7 @@ def test_failures_are_counted_by_allowance(allowance: str, failures: int) -> Non
 def test_the_job_is_kept_until_its_bytes_are_stored() -> None:
     step = turns.accept(a_step(P.SUBMITTING), Accepted("job-1", {"get": "https://there"}), at(1))
     assert (step.job_id, step.handles, step.submitted_at) == ("job-1", {"get": "https://there"}, at(1))
-    lost = turns.lose(step, Reason.OUTPUT_LOST, "gone")
+    lost = turns.lose(step, Reason.OUTPUT_LOST, "gone", NOW)
     assert (lost.job_id, lost.handles) == ("job-1", {"get": "https://there"})
     stored = turns.store(lost, an_output(), Decimal("0.5"), at(2))
     assert (stored.job_id, stored.handles, stored.reason, stored.message) == ("job-1", None, None, None)
@@ -182,3 +189,50 @@ def test_what_is_taken_from_the_bucket_is_free_and_keeps_what_was_paid_before() 
         now=NOW,
     )
     assert (step.reused, step.attempt, step.token_hash, step_spent(step)) == (True, 3, None, Decimal("0.06"))
+
+
+# An outcome that nobody knows
+
+
+def lost(**fields: object) -> StepStatus:
+    return turns.lose(a_step(P.SUBMITTING, estimated_cost="0.04", **fields), Reason.OUTCOME_UNKNOWN, "no answer", NOW)
+
+
+def test_it_is_known_since_when_nobody_knows() -> None:
+    again = turns.lose(lost(), Reason.OUTCOME_UNKNOWN, "still no answer", at(60))
+    assert (lost().lost_at, again.lost_at) == (NOW, NOW)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(lambda s: turns.accept(s, Accepted("job-1"), at(9)), id="the job was found"),
+        pytest.param(lambda s: turns.store(s, an_output(), None, at(9)), id="its bytes were found"),
+        pytest.param(lambda s: turns.fail(s, "it broke", GIVE_UP, at(9), None), id="it is known to have failed"),
+        pytest.param(lambda s: turns.take(s, "job-1", "job-1", at(9)), id="a person named the job"),
+    ],
+)
+def test_what_was_found_is_no_possible_duplicate(found: Callable[[StepStatus], StepStatus]) -> None:
+    step = found(lost())
+    assert step.lost_at is None
+    if not step.live:
+        assert intend(step).possible_duplicate is None
+
+
+def test_what_is_bought_again_unknown_counts_as_a_possible_duplicate_each_time() -> None:
+    same = a_hash("new input")
+    second = intend(abandon(lost(input_hash=same), again=True), estimated=Decimal("0.05"))
+    assert (second.possible_duplicate, second.previous_cost, second.lost_at) == ("0.04", "0.04", None)
+    lost_again = turns.lose(second, Reason.OUTCOME_UNKNOWN, "no answer", at(20))
+    third = intend(abandon(lost_again, again=False))  # given up, and then a retry was asked for
+    assert (third.possible_duplicate, third.previous_cost) == ("0.09", "0.09")
+
+
+def test_another_wish_is_no_duplicate_of_what_was_given_up() -> None:
+    assert intend(abandon(lost(input_hash=a_hash("old")), again=True)).possible_duplicate is None
+
+
+def test_an_order_that_was_obeyed_is_remembered_over_the_next_attempts() -> None:
+    step = intend(abandon(lost(), again=True, resolution="resubmit"))
+    assert step.resolution == "resubmit"
+    assert turns.take(lost(), "job-1", "job-1 it is", NOW).resolution == "job-1 it is"
