@@ -100,6 +100,7 @@ def test_the_longest_expressions_end_at_once_in_an_answer_or_a_refusal(text: str
     assert len(json.dumps(expression.find(document))) <= len(json.dumps(document))
 
 
+@pytest.mark.filterwarnings("ignore:deprecated string literal syntax")  # jmespath's, of `'a` without quotes of JSON
 @quick
 @given(st.text(alphabet="ab.[]*?|&!()'`@0123456789= ,{}:<>", max_size=60), st.text(max_size=30))
 def test_no_text_breaks_the_compiler_or_the_search(text: str, key: str) -> None:
