@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from storyjob.ambient import now
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.outcome import Accepted, Submission
 from storyjob.api.step import StepKind
@@ -14,7 +15,7 @@ from storyjob.providers import fal
 from storyjob.providers.base import Attempt, Provider, Request
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.purchase import _submit
-from storyjob.reconcile.world import Caches, Gate, World
+from storyjob.reconcile.world import Caches, Desk, Gate, World
 from support.builders import a_scene, a_story, metadata, provider_spec
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -32,6 +33,7 @@ class Notebook:
 
 async def told(*, priority: int, known: bool = True) -> Attempt:
     scene, world, notebook = a_scene(), SimpleNamespace(caches=Caches(), gate=Gate()), Notebook()
+    world.desk = Desk(now())
     world.settings = SimpleNamespace(callback_url="https://stories.example/")
     world.story_of = lambda scene: World.story_of(cast(World, world), scene)
     if known:
