@@ -7,6 +7,7 @@ UV ?= $(or $(shell command -v uv 2>/dev/null),$(CACHE)/uv/bin/uv)
 RUN = $(UV) run --frozen --no-sync
 STORY ?=
 DOCKER ?= docker
+HELM ?= helm
 IMAGE ?= storyjob:dev
 # Such as --build-arg BASE=… or --network host.
 IMAGE_FLAGS ?=
@@ -15,7 +16,7 @@ SPEED ?= 1
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup binaries demo down run test unit contract integration bench image chart-docs crds lint fmt verify clean
+.PHONY: help setup binaries demo down run test unit contract integration bench image chart e2e release-files chart-docs crds lint fmt verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +76,19 @@ fmt: setup ## Format the code and mend what can be mended
 
 crds: setup ## Write the CustomResourceDefinitions anew from the models
 	$(RUN) storyjob crds --output crds --docs docs/spec
+
+chart: setup ## Check the Helm chart (gets or builds Helm 3, once)
+	$(RUN) pytest tests/unit/chart tests/contract/chart
+
+e2e: setup ## Install the chart on a real node and take a release through its life (needs root; or E2E_KUBECONFIG, E2E_HOST)
+	$(RUN) pytest -s -m e2e tests/e2e
+
+release-files: setup ## Write what a release consists of to dist/, publish nothing
+	rm -rf dist && mkdir dist
+	$(HELM) package charts/storyjob --destination dist
+	$(RUN) storyjob crds > dist/storyjob-crds.yaml
+	$(UV) export --quiet --frozen --no-default-groups --extra ffmpeg --extra speech --format cyclonedx1.5 > dist/storyjob-sbom.cdx.json
+	$(UV) build --quiet --out-dir dist
 
 chart-docs: setup ## Write the chart's README anew from its values (needs helm-docs)
 	helm-docs --chart-search-root charts

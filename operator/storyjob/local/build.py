@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -68,11 +68,16 @@ def build_binaries(folder: Path, report: Report) -> None:
         f"Building Kubernetes {KUBERNETES} and etcd {ETCD} from source. This happens once and takes about"
         f" 10 minutes on two cores; the programs are kept in {cache_home()}."
     )
+    build((ETCD_RECIPE, KUBERNETES_RECIPE), folder, report)
+
+
+def build(recipes: Sequence[Recipe], folder: Path, report: Report) -> None:
+    """Build what the recipes make into ``folder``. Raises ``LocalWorldError`` with the end of Go's output."""
     with tempfile.TemporaryDirectory(prefix="storyjob-build-") as workspace:
-        modules = [_write_module(Path(workspace), recipe) for recipe in (ETCD_RECIPE, KUBERNETES_RECIPE)]
+        modules = [_write_module(Path(workspace), recipe) for recipe in recipes]
         go = get_go(modules[-1], report)
-        _build(go, ETCD_RECIPE, modules[0], folder, report)
-        _build(go, KUBERNETES_RECIPE, modules[1], folder, report)
+        for recipe, module in zip(recipes, modules, strict=True):
+            _build(go, recipe, module, folder, report)
     if go.scratch:
         shutil.rmtree(go.scratch, ignore_errors=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,19 +24,25 @@ _MEBIBYTE = 1024 * 1024
 
 def download_binaries(folder: Path, report: Report) -> None:
     """Fetch the three binaries into ``folder``. Raises ``LocalWorldError`` with the reason in one line."""
+    download_kubernetes(("kube-apiserver", "kube-controller-manager"), folder, report)
+    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as http:
+        _download_etcd(http, folder, report)
+
+
+def download_kubernetes(names: Sequence[str], folder: Path, report: Report) -> None:
+    """Fetch these of Kubernetes' programs into ``folder``. Raises ``LocalWorldError`` with the reason in one line."""
     if os.environ.get("STORYJOB_NO_DOWNLOAD"):
         raise LocalWorldError("STORYJOB_NO_DOWNLOAD is set")
     platform = (operating_system(), architecture())
     if platform not in SERVER_PLATFORMS:
         raise LocalWorldError(f"there are no official server binaries for {'/'.join(platform)}")
     with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as http:
-        _download_kubernetes(http, folder, report)
-        _download_etcd(http, folder, report)
+        _download_kubernetes(http, names, folder, report)
 
 
-def _download_kubernetes(http: httpx.Client, folder: Path, report: Report) -> None:
+def _download_kubernetes(http: httpx.Client, names: Sequence[str], folder: Path, report: Report) -> None:
     base = f"https://dl.k8s.io/v{KUBERNETES}/bin/{operating_system()}/{architecture()}"
-    for name in ("kube-apiserver", "kube-controller-manager"):
+    for name in names:
         url = f"{base}/{name}"
         _download(http, url, _text(http, f"{url}.sha256").strip(), folder / name, report)
         (folder / name).chmod(0o755)

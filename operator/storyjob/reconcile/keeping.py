@@ -21,6 +21,7 @@ from storyjob.media.keep import Made, Slot, keep
 from storyjob.media.record import Record
 from storyjob.planning import step as turns
 from storyjob.planning.retry import verdict
+from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.remember import remember, wake_story
@@ -40,7 +41,8 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
     world.desk.generated.add(attempt.step)
     wake_story(world, attempt.scene)
     try:
-        await _keep(world, attempt, step, result, job_id)
+        with metrics.STORE_SECONDS.time():
+            await _keep(world, attempt, step, result, job_id)
     finally:
         world.desk.generated.discard(attempt.step)
 
@@ -58,6 +60,7 @@ async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Res
             await _cannot_take(world, attempt, str(error))
             return
         record = await _store(world, attempt, step, result, fetched, job_id)
+    metrics.STORED_BYTES.labels(attempt.kind).inc(record.bytes)
     output = step_output(world, record)
     await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
     world.stored(step.input_hash)

@@ -14,6 +14,7 @@ from storyjob.media.record import read_record
 from storyjob.planning import step as turns
 from storyjob.planning.plan import Search
 from storyjob.planning.view import LookUp
+from storyjob.reconcile import metrics
 from storyjob.reconcile.keeping import step_output
 from storyjob.reconcile.remember import write_step
 from storyjob.reconcile.world import World
@@ -42,5 +43,6 @@ async def look_up(world: World, scene: Scene, search: Search) -> None:
 
     try:
         await write_step(world, key_of(scene), scene.metadata.uid, search.step.kind, Exact(), turn)
+        metrics.REUSED.labels(search.step.kind).inc()
     except (TestFailed, NotFound, turns.IllegalTransition) as error:
         _log.info("%s %s was not taken over: %s", scene.metadata.name, search.step.kind, error)

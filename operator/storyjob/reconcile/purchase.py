@@ -23,6 +23,7 @@ from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
 from storyjob.planning.retry import FREE, verdict
 from storyjob.providers.base import Attempt, Provider, Request
+from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.remember import remember, write_step
@@ -136,7 +137,9 @@ async def _settle(
             await _rejected(world, attempt, key_of(provider), failure)
         case Unknown(message):
             await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message, now()))
-    _log.info("%s %s: %s", attempt.scene.name, attempt.kind, type(outcome).__name__.lower(), extra={"action": "submit"})
+    word = type(outcome).__name__.lower()
+    metrics.SUBMISSIONS.labels(provider.spec.type, attempt.kind, word).inc()
+    _log.info("%s %s: %s", attempt.scene.name, attempt.kind, word, extra={"action": "submit"})
 
 
 async def _rejected(world: World, attempt: AttemptRef, provider: Key, failure: Failure) -> None:

@@ -21,6 +21,7 @@ from storyjob.planning import step as turns
 from storyjob.planning.actions import Recover
 from storyjob.planning.retry import verdict
 from storyjob.providers.base import Job, Provider
+from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.keeping import keep_result, step_output
 from storyjob.reconcile.remember import remember
@@ -45,6 +46,7 @@ async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key
     if adapter is None or step.job_id is None:
         return
     observation = await adapter.observe(job_of(attempt, step))
+    metrics.OBSERVATIONS.labels(attempt.kind, observation.phase).inc()
     await observed(world, attempt, step, observation)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from storyjob.local.process import Process, Program
@@ -87,14 +88,25 @@ def test_its_roles_suffice_for_a_film(crds: Cluster, s3: Bucket, helm: Helm, nam
         place.providers("pictures", "voice", completion="Webhook")
         name = place.make(place.scene("forest", "image", "audio"))
         story = place.completed(name)
+        counted = metrics(stage)
         place.delete(name)
     finally:
         stage.close()
 
     assert story["status"]["outputs"]["film"]["uri"].endswith(".mp4")
+    assert 'storyjob_submissions_total{outcome="accepted",step="image",type="replicate"} 1.0' in counted
+    assert 'storyjob_observations_total{phase="Succeeded",step="image"} 1.0' in counted
+    assert "storyjob_store_seconds_count 2.0" in counted
+    assert 'storyjob_stored_bytes_total{step="audio"}' in counted
     assert "403" not in stage.operator.tail(1000)
     assert stage.webhook is not None
     assert "403" not in stage.webhook.tail(1000)
+
+
+def metrics(stage: Stage) -> str:
+    """Return what Prometheus would see of the operator."""
+    port = stage.operator.program.environment["STORYJOB_METRICS_PORT"]
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
 
 
 def without(verb: str, resource: str) -> Any:

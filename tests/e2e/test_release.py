@@ -1,0 +1,156 @@
+"""The whole life of a release on a real node: install, films, a killed leader, an upgrade, the end."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+
+import av
+import pytest
+
+from e2e.site import RELEASE, STORIES, SYSTEM, Site
+from storyjob.api.resource import GROUP
+from support import bucket
+from support.helm import HelmError
+
+Json = dict[str, Any]
+
+# In the order of a release's life: each goes on where the one before it left off.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+SIMULATOR = f"/api/v1/namespaces/{SYSTEM}/services/{RELEASE}-storyjob-simulator:8600/proxy"
+SCENES = 6
+
+
+def example(site: Site) -> str:
+    """Return the example that the chart's notes name."""
+    name = f"{RELEASE}-storyjob-simulator-example"
+    return site.kubectl("get", "configmap", name, "-n", SYSTEM, "-o", r"jsonpath={.data.example\.yaml}")
+
+
+def a_long_story(name: str) -> Json:
+    """Return a story that is under way for a while: one narration after the other."""
+    defaults = {
+        "image": {"providerRef": {"name": "simulated-pictures"}, "model": "black-forest-labs/flux-dev"},
+        "audio": {"providerRef": {"name": "simulated-voice"}, "model": "eleven_multilingual_v2", "voice": "aria"},
+    }
+    scenes = [
+        {
+            "name": f"scene-{number}",
+            "image": {"prompt": f"{name} {number}"},
+            "audio": {"text": f"{name} {number}, slowly"},
+        }
+        for number in range(SCENES)
+    ]
+    spec = {"title": name, "defaults": defaults, "scenes": scenes, "film": {"resolution": "320x180"}}
+    return {"apiVersion": f"{GROUP}/v1alpha1", "kind": "StoryJob", "metadata": {"name": name}, "spec": spec}
+
+
+def begin(site: Site, name: str) -> None:
+    """Apply a long story and wait until something of it was bought."""
+    site.kubectl("apply", "-n", STORIES, "-f", "-", stdin=json.dumps(a_long_story(name)))
+    site.until(f"something of {name} is bought", lambda: bought(site, name))
+
+
+def completed(site: Site, name: str) -> Json:
+    """Wait as a user would, and return the story."""
+    site.kubectl(*f"wait -n {STORIES} --for=condition=Complete sj/{name} --timeout=110s".split())
+    return site.story(name)
+
+
+def bought(site: Site, text: str) -> list[str]:
+    """Return what of a story reached the vendors, by the vendors' own account."""
+    ledger = json.loads(site.kubectl("get", "--raw", f"{SIMULATOR}/_sim/ledger"))
+    return sorted(entry["text"] for entry in ledger if text in entry["text"])
+
+
+def seconds_of_film(site: Site, story: Json) -> float:
+    """Return how long the film in the bucket is."""
+    film = story["status"]["outputs"]["film"]
+    with av.open(io.BytesIO(bucket.read(site.bucket, film["uri"]))) as container:
+        assert {stream.type for stream in container.streams} >= {"video", "audio"}
+        return float(container.duration or 0) / av.time_base
+
+
+def show(site: Site, *words: str) -> None:
+    print(f"\n$ kubectl {' '.join(words)}\n{site.kubectl(*words)}", flush=True)
+
+
+def test_it_installs_and_is_ready(site: Site) -> None:
+    print(site.install("install"))
+    show(site, "get", "pods", "-n", SYSTEM, "-o", "wide")
+
+    containers = [one for pod in site.pods("operator") for one in pod["status"]["containerStatuses"]]
+    assert sorted(one["name"] for one in containers) == ["operator", "operator", "webhook", "webhook"]
+    assert all(one["ready"] and one["restartCount"] == 0 for one in containers)
+
+
+def test_the_example_of_the_notes_becomes_a_film(site: Site) -> None:
+    site.kubectl("apply", "-n", STORIES, "-f", "-", stdin=example(site))
+
+    story = completed(site, "simulated-moon")
+
+    show(site, "get", "storyjobs,scenes", "-n", STORIES)
+    assert seconds_of_film(site, story) == pytest.approx(story["status"]["outputs"]["film"]["durationSeconds"], abs=0.5)
+    scenes = json.loads(site.kubectl("get", "scenes", "-n", STORIES, "-o", "json"))["items"]
+    assert all("callback" in scene["status"]["steps"]["image"] for scene in scenes), "no callback came through"
+
+
+def test_a_killed_operator_is_replaced_and_nothing_is_bought_twice(site: Site) -> None:
+    begin(site, "killed")
+    for pod in site.pods("operator"):
+        site.kubectl("delete", "pod", pod["metadata"]["name"], "-n", SYSTEM, "--force", "--grace-period=0")
+
+    completed(site, "killed")
+
+    assert len(bought(site, "killed")) == len(set(bought(site, "killed"))) == 2 * SCENES
+
+
+def test_an_upgrade_under_way_loses_and_buys_nothing(site: Site) -> None:
+    begin(site, "upgraded")
+    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2")
+
+    completed(site, "upgraded")
+
+    assert len(bought(site, "upgraded")) == len(set(bought(site, "upgraded"))) == 2 * SCENES
+    roles = site.kubectl("get", "clusterroles", "-o", "name").split()
+    assert not [name for name in roles if name.endswith("storyjob-operator")], "it needs cluster-wide rights no more"
+
+
+def test_helm_test_makes_a_film_and_takes_it_away(site: Site) -> None:
+    before = site.kubectl("get", "storyjobs,mediaproviders", "-n", STORIES, "-o", "name")
+
+    said = site.helm("test", RELEASE, "--namespace", SYSTEM, "--timeout=4m", seconds=300)
+
+    print(said)
+    assert re.search(r"Last Completed:.*\nPhase: +Succeeded", said)
+    assert site.pods("test") == []
+    assert site.kubectl("get", "storyjobs,mediaproviders", "-n", STORIES, "-o", "name") == before
+
+
+def test_it_is_not_uninstalled_while_a_story_runs(site: Site) -> None:
+    begin(site, "unfinished")
+
+    with pytest.raises(HelmError, match="film-storyjob-uninstall failed"):
+        site.helm("uninstall", RELEASE, "--namespace", SYSTEM, "--timeout=2m", seconds=150)
+
+    pods = site.pods("uninstall")
+    assert "stories are being made: stories/unfinished" in json.dumps(pods[0]["status"]["containerStatuses"])
+    completed(site, "unfinished")
+
+
+def test_uninstalled_it_leaves_stories_but_nothing_that_holds_them(site: Site) -> None:
+    site.helm("uninstall", RELEASE, "--namespace", SYSTEM, "--wait", "--timeout=4m", seconds=300)
+
+    site.until("all pods are gone", lambda: not site.kubectl("get", "pods", "-n", SYSTEM, "-o", "name"))
+    left = site.kubectl("get", "secrets,configmaps,leases,roles,serviceaccounts", "-n", SYSTEM, "-o", "name").split()
+    assert [name for name in left if "storyjob" in name] == []
+    stories = json.loads(site.kubectl("get", "storyjobs,scenes,mediaproviders", "-A", "-o", "json"))["items"]
+    assert len([story for story in stories if story["kind"] == "StoryJob"]) == 4
+    assert [
+        each for story in stories for each in story["metadata"].get("finalizers", ()) if each.startswith(GROUP)
+    ] == []
+    cluster = site.kubectl("get", "clusterroles,clusterrolebindings,validatingadmissionpolicies", "-o", "name")
+    assert RELEASE not in cluster
