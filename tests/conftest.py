@@ -9,6 +9,7 @@ import pytest
 from storyjob.local.binaries import Binaries, get_binaries
 from storyjob.local.report import Report
 from storyjob.local.s3 import Bucket
+from support import helm as helm_program
 from support.controlplane import (
     FIXTURES,
     PROJECT,
@@ -18,7 +19,7 @@ from support.controlplane import (
     running_cluster,
     running_s3,
 )
-from support.helm import Helm, find_helm
+from support.helm import Helm
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,8 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Get the control plane's binaries before the clock of the first test runs."""
+    """Get the control plane's binaries, and Helm, before the clock of the first test runs."""
     prepare(session)
+    helm_program.prepare(session)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +58,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Helm 3, for tests of the chart."""
-    return find_helm(tmp_path_factory.mktemp("helm"))
+    return Helm(helm_program.get_program(), tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="session")

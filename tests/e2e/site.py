@@ -18,7 +18,7 @@ from e2e.settings import HOST
 from storyjob.local.kubectl import Kubectl
 from storyjob.local.s3 import Bucket, S3Server
 from support.controlplane import PROJECT
-from support.helm import CHART, Helm, find_helm
+from support.helm import CHART, Helm, get_program
 
 Json = dict[str, Any]
 
@@ -121,8 +121,7 @@ def open_site(folder: Path) -> Iterator[Site]:
 def _site(folder: Path, kubectl: Kubectl, kubeconfig: Path, host: str, image: str) -> Iterator[Site]:
     server = S3Server(folder / "s3", host=host)
     asyncio.run(server.start())
-    helm = find_helm(folder / "helm")
-    helm = Helm(helm.program, helm.home, {"KUBECONFIG": str(kubeconfig)})
+    helm = Helm(get_program(), folder / "helm", {"KUBECONFIG": str(kubeconfig)})
     site = Site(kubectl, helm, server.bucket, image)
     try:
         site.prepare()

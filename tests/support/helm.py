@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from storyjob.local.golang import get_go
@@ -65,10 +66,17 @@ class Helm:
         return [document for document in yaml.safe_load_all(text) if document]
 
 
-def find_helm(home: Path) -> Helm:
+def prepare(session: pytest.Session) -> None:
+    """Get Helm before the first test that needs it, outside its time limit: building it takes minutes."""
+    needed = any("helm" in getattr(item, "fixturenames", ()) for item in session.items)
+    if needed and not session.config.option.collectonly:
+        get_program()
+
+
+def get_program() -> Path:
     """Return Helm, getting it where there is none."""
     if own := shutil.which("helm"):
-        return Helm(Path(own), home)
+        return Path(own)
     folder = cache_home() / f"helm-{VERSION}-{operating_system()}-{architecture()}"
     program = folder / "helm"
     report = Report()
@@ -78,7 +86,7 @@ def find_helm(home: Path) -> Helm:
             with tempfile.TemporaryDirectory(prefix=".helm-", dir=folder.parent) as scratch:
                 found = _download(Path(scratch)) or _build(Path(scratch), report)
                 found.rename(program)
-    return Helm(program, home)
+    return program
 
 
 def _download(folder: Path) -> Path | None:
