@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from storyjob.api.conditions import MESSAGE_LIMIT
@@ -29,39 +29,66 @@ FIRST = 3  # Scenes of a new story; what all its narrations wait for is the firs
 LOOK_AGAIN_SECONDS = 1.0
 
 
+Work = Callable[[World, StoryJob, SceneSpec], Awaitable[Problem | None]]
+
+
 async def align_children(
     world: World, story: StoryJob, specs: Sequence[SceneSpec], scenes: Mapping[str, Scene]
 ) -> list[Problem]:
-    """Make some of what is missing, change what differs, delete what is too many; return names that others hold."""
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def align(spec: SceneSpec, scene: Scene | None) -> Problem | None:
-        try:
-            async with slots:
-                if scene is None:
-                    return await _create(world, story, spec)
-                written = await replace_spec(world.cluster, SCENES, scene.metadata, spec.wire())
-        except Invalid as error:
-            # Defaults and the scene's own wish are each within bounds, but not both together.
-            text = f"spec.scenes[{spec.name}] with spec.defaults merged in is refused: {error}"
-            return Problem(Reason.INVALID_SPEC, text[:MESSAGE_LIMIT], spec.name)
-        world.caches.scenes.put(Scene.model_validate(written))
-        return None
-
+    """Change the Scenes that differ, delete those that are too many; return what keeps any from being as it should."""
     # Most of the time there is nothing to do, which should not cost a task for each scene.
-    pairs = [(spec, scenes.get(spec.name)) for spec in specs]
-    missing = [pair for pair in pairs if pair[1] is None]
-    batch = AT_ONCE if scenes else FIRST
-    if len(missing) > batch:
-        # What the first scenes need is begun while the others are still being made.
-        world.enqueue(Kind.STORY, key_of(story))
-    changed = [(spec, scene) for spec, scene in pairs if scene is not None and _differs(spec, scene)]
-    found = await asyncio.gather(*(align(spec, scene) for spec, scene in [*missing[:batch], *changed]))
+    changed = [spec for spec in specs if (scene := scenes.get(spec.name)) is not None and _differs(spec, scene)]
+    await _each(world, story, changed, _change)
     wanted = {spec.name for spec in specs}
     for name, scene in scenes.items():
         if name not in wanted and not scene.metadata.terminating:
             await delete_scene(world, scene)
-    return [problem for problem in found if problem is not None]
+    return [problem for name, problem in world.desk.refused.get(story.metadata.uid, {}).items() if name in wanted]
+
+
+async def make_children(world: World, story: StoryJob, specs: Sequence[SceneSpec], scenes: Mapping[str, Scene]) -> None:
+    """Make some of the Scenes that are missing, in story order, and have the story looked at again.
+
+    What the Scenes that are there need was decided before, so that the first narration waits for no other Scene.
+    """
+    refused = dict(world.desk.refused.get(story.metadata.uid, {}))
+    missing = [spec for spec in specs if spec.name not in scenes]
+    new = [spec for spec in missing if spec.name not in refused]
+    some = (new or missing)[: AT_ONCE if scenes else FIRST]
+    await _each(world, story, some, _create)
+    made = len(world.scenes_of(story)) > len(scenes)
+    if made or refused != world.desk.refused.get(story.metadata.uid, {}):
+        world.enqueue(Kind.STORY, key_of(story))
+
+
+async def _each(world: World, story: StoryJob, specs: Sequence[SceneSpec], work: Work) -> None:
+    """Do it for each, so many at once, and note what was refused."""
+    if not specs:
+        return
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(spec: SceneSpec) -> Problem | None:
+        async with slots:
+            try:
+                return await work(world, story, spec)
+            except Invalid as error:
+                # Defaults and the scene's own wish are each within bounds, but not both together.
+                text = f"spec.scenes[{spec.name}] with spec.defaults merged in is refused: {error}"
+                return Problem(Reason.INVALID_SPEC, text[:MESSAGE_LIMIT], spec.name)
+
+    found = await asyncio.gather(*(one(spec) for spec in specs))
+    refused = world.desk.refused.setdefault(story.metadata.uid, {})
+    for spec, problem in zip(specs, found, strict=True):
+        refused.pop(spec.name, None)
+        if problem is not None:
+            refused[spec.name] = problem
+
+
+async def _change(world: World, story: StoryJob, spec: SceneSpec) -> None:
+    for scene in world.scenes_of(story):
+        if scene.spec.name == spec.name and _differs(spec, scene):
+            written = await replace_spec(world.cluster, SCENES, scene.metadata, spec.wire())
+            world.caches.scenes.put(Scene.model_validate(written))
 
 
 def _differs(spec: SceneSpec, scene: Scene) -> bool:

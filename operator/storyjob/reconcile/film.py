@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from storyjob.api.errors import FilmError, MediaError, StorageError
+from storyjob.api.outcome import Alignment
 from storyjob.api.step import StepKind
 from storyjob.api.storyjob import Outputs, StoryJob
 from storyjob.cluster.cache import key_of
@@ -16,7 +17,7 @@ from storyjob.media.manifest import Facts
 from storyjob.media.record import read_record
 from storyjob.media.shot import Cut, Look, Shot, segment_hash
 from storyjob.planning.ending import FilmState
-from storyjob.planning.plan import SceneView, StoryPlan
+from storyjob.planning.plan import StoryPlan
 from storyjob.planning.view import StoryView
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.shots import film_name, look_of, shots_so_far, title_of
@@ -60,23 +61,27 @@ def _start_missing(
     namespace = story.metadata.namespace
     missing = {digest: shot for shot in shots if (digest := segment_hash(shot, look)) not in desk.segments}
     for digest, shot in missing.items():
-        work = partial(_segment, world, desk, namespace, digest, shot, look)
+        work = partial(_segment, world, desk, namespace, digest, shot, look, _input_hash(plan, shot))
         _start(world, story, ("segment", story.metadata.uid, digest), work)
     if name is None or missing:
         return
     segments = [desk.segments[segment_hash(shot, look)] for shot in shots]
-    views = {view.spec.name: view for view in plan.views}
+    heard = {shot.name: _input_hash(plan, shot) for shot in shots}
     cut = Cut(title_of(story), shots, segments, look)
     facts = _facts(story, plan)
-    _start(world, story, ("film", story.metadata.uid), partial(_film, world, desk, namespace, cut, facts, name, views))
+    _start(world, story, ("film", story.metadata.uid), partial(_film, world, desk, namespace, cut, facts, name, heard))
 
 
 def _start(world: World, story: StoryJob, name: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     world.tasks.start(name, Pool.FILM, work, then=lambda: world.enqueue(Kind.STORY, key_of(story)))
 
 
-async def _segment(world: World, desk: FilmDesk, namespace: str, digest: str, shot: Shot, look: Look) -> None:
+async def _segment(
+    world: World, desk: FilmDesk, namespace: str, digest: str, shot: Shot, look: Look, heard: str | None
+) -> None:
     try:
+        # Read with the segment, so that the film need not wait for all of them one after another.
+        await _spoken(world, desk, namespace, shot, heard)
         desk.segments[digest] = await world.films.segment(namespace, shot, look)
     except (FilmError, StorageError, MediaError) as error:
         _log.warning('segment of scene "%s": %s', shot.name, error)
@@ -84,10 +89,10 @@ async def _segment(world: World, desk: FilmDesk, namespace: str, digest: str, sh
 
 
 async def _film(
-    world: World, desk: FilmDesk, namespace: str, cut: Cut, facts: Facts, name: str, views: dict[str, SceneView]
+    world: World, desk: FilmDesk, namespace: str, cut: Cut, facts: Facts, name: str, heard: dict[str, str | None]
 ) -> None:
     try:
-        shots = [await _aligned(world, namespace, shot, views.get(shot.name)) for shot in cut.shots]
+        shots = [await _aligned(world, desk, namespace, shot, heard.get(shot.name)) for shot in cut.shots]
         made = await world.films.film(namespace, replace(cut, shots=shots), facts)
     except (FilmError, StorageError, MediaError) as error:
         _log.warning('film "%s": %s', cut.title, error)
@@ -97,15 +102,26 @@ async def _film(
         desk.outputs = made.model_copy(update={"hash": name})
 
 
-async def _aligned(world: World, namespace: str, shot: Shot, view: SceneView | None) -> Shot:
-    """Return the shot with what its record knows of when each word is spoken, for the captions."""
-    wish = view.desires.get(StepKind.AUDIO) if view else None
-    if shot.audio is None or wish is None or wish.step.input_hash is None:
-        return shot
-    record = await read_record(world.store, world.layout(namespace).record(wish.step.input_hash))
-    if record is None or record.sha256 != shot.audio.sha256:
-        return shot
-    return replace(shot, audio=replace(shot.audio, alignment=record.spoken))
+async def _spoken(world: World, desk: FilmDesk, namespace: str, shot: Shot, input_hash: str | None) -> Alignment | None:
+    """Return what the narration's record knows of when each word is spoken, for the captions."""
+    if shot.audio is None or input_hash is None:
+        return None
+    if shot.audio.sha256 not in desk.spoken:
+        record = await read_record(world.store, world.layout(namespace).record(input_hash))
+        known = record is not None and record.sha256 == shot.audio.sha256
+        desk.spoken[shot.audio.sha256] = record.spoken if record is not None and known else None
+    return desk.spoken[shot.audio.sha256]
+
+
+def _input_hash(plan: StoryPlan, shot: Shot) -> str | None:
+    """Return the hash under which a shot's narration was bought."""
+    wish = next((v.desires.get(StepKind.AUDIO) for v in plan.views if v.spec.name == shot.name), None)
+    return wish.step.input_hash if wish is not None else None
+
+
+async def _aligned(world: World, desk: FilmDesk, namespace: str, shot: Shot, input_hash: str | None) -> Shot:
+    alignment = await _spoken(world, desk, namespace, shot, input_hash)
+    return shot if shot.audio is None else replace(shot, audio=replace(shot.audio, alignment=alignment))
 
 
 def _facts(story: StoryJob, plan: StoryPlan) -> Facts:

@@ -25,7 +25,7 @@ from storyjob.planning.story import plan_story
 from storyjob.planning.storystatus import Facts, story_status
 from storyjob.planning.validate import Problem, graph_problems
 from storyjob.planning.view import ProviderView, StepId, StoryView
-from storyjob.reconcile.children import align_children
+from storyjob.reconcile.children import align_children, make_children
 from storyjob.reconcile.film import tend_film
 from storyjob.reconcile.finalize import finalize_story
 from storyjob.reconcile.lookup import look_up
@@ -61,8 +61,17 @@ async def reconcile_story(world: World, key: Key) -> None:
     if not graph:
         story = await _with_finalizer(world, story)
     wishes = _wishes(world, story)
-    taken = [] if graph else await align_children(world, story, wishes.specs, _by_name(world, story))
-    await _advance(world, story, wishes, [*graph, *taken])
+    if graph:
+        await _advance(world, story, wishes, graph)
+        return
+    begun = bool(world.scenes_of(story))
+    if not begun:
+        # Nothing can be said of a story without any Scene.
+        await make_children(world, story, wishes.specs, {})
+    problems = await align_children(world, story, wishes.specs, _by_name(world, story))
+    await _advance(world, story, wishes, problems)
+    if begun:
+        await make_children(world, story, wishes.specs, _by_name(world, story))
 
 
 def _wishes(world: World, story: StoryJob) -> Wishes:
@@ -72,6 +81,7 @@ def _wishes(world: World, story: StoryJob) -> Wishes:
         scenes = range(len(story.spec.scenes))
         known = Wishes(meta.generation, tuple(scene_spec(meta.name, story.spec, index) for index in scenes))
         world.desk.wishes[meta.uid] = known
+        world.desk.refused.pop(meta.uid, None)
     return known
 
 

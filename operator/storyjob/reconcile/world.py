@@ -11,6 +11,7 @@ from pathlib import Path
 
 from storyjob.ambient import now
 from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.outcome import Alignment
 from storyjob.api.scene import Scene, SceneSpec, StepStatus
 from storyjob.api.settings import Settings
 from storyjob.api.step import StepKind, StepPhase
@@ -28,6 +29,7 @@ from storyjob.planning.circuit import Circuit
 from storyjob.planning.hashing import InputHashes
 from storyjob.planning.live import Memory
 from storyjob.planning.plan import Offer
+from storyjob.planning.validate import Problem
 from storyjob.planning.view import LookUp, StepId
 from storyjob.reconcile.queue import Item, Kind, Queue
 from storyjob.reconcile.tasks import Tasks
@@ -81,6 +83,8 @@ class FilmDesk:
 
     segments: dict[str, Segment] = field(default_factory=dict)
     """Rendered scenes by the hash of their ingredients."""
+    spoken: dict[str, Alignment | None] = field(default_factory=dict)
+    """When each word of a narration is spoken, by the narration's SHA-256."""
     outputs: Outputs | None = None
     error: str | None = None
 
@@ -108,6 +112,8 @@ class Desk:
     """By step: the attempt's token hash, and what is remembered of it."""
     wishes: dict[str, Wishes] = field(default_factory=dict)
     """By story uid."""
+    refused: dict[str, dict[str, Problem]] = field(default_factory=dict)
+    """By story uid and scene: why its Scene cannot be made or changed."""
     films: dict[str, FilmDesk] = field(default_factory=dict)
     """By story uid."""
     sources: dict[str, SourceError] = field(default_factory=dict)
@@ -158,6 +164,7 @@ class Desk:
         """Drop what is known of a StoryJob that is gone."""
         self.wishes.pop(uid, None)
         self.films.pop(uid, None)
+        self.refused.pop(uid, None)
         self.published.pop(uid, None)
 
     def forget_scene(self, uid: str) -> None:
