@@ -5,7 +5,8 @@ StoryJobError
 ├── CredentialsError      a Secret is missing, lacks its label or key
 ├── StorageError          the bucket refused or cannot be reached; nothing was half written
 ├── MediaError            bytes are not what their type says, too large, too slow, or not allowed to be fetched
-│   └── OutputExpired     the provider's link is dead; what was paid for may be lost
+│   ├── OutputExpired     the provider's link is dead; what was paid for may be lost
+│   └── OutputUnreachable the host that keeps the result does not hand it out now; what was paid for is still there
 ├── FilmError             ffmpeg could not make the film
 ├── SignatureError        a webhook's signature is missing, wrong or too old
 ├── SchemaError           a model has no form as a Kubernetes schema; a mistake of ours, met when CRDs are made
@@ -46,6 +47,13 @@ class MediaError(StoryJobError):
 
 class OutputExpired(MediaError):
     """The provider's link no longer works."""
+
+
+class OutputUnreachable(MediaError):
+    """The host that keeps the result cannot be reached, breaks off, or has no time."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
 
 
 class FilmError(StoryJobError):

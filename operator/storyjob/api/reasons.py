@@ -57,6 +57,8 @@ class Reason(StrEnum):
     """The provider no longer has what was paid for, or the bucket lost it."""
     TIMED_OUT = "TimedOut"
     """The provider took longer than `timeoutSeconds`."""
+    OUTPUT_UNREACHABLE = "OutputUnreachable"
+    """It is made and paid for, but the host that keeps it does not hand it out; it is fetched again and again."""
     BAD_MEDIA = "BadMedia"
     """What the provider delivered is not what its type says, or breaks a limit."""
     STORAGE = "StorageUnavailable"

@@ -123,6 +123,9 @@ class StepStatus(ApiModel):
     ] = None
     intent_at: Annotated[datetime | None, Field(description="When it was decided to buy.")] = None
     submitted_at: Annotated[datetime | None, Field(description="When the provider took the job.")] = None
+    made_at: Annotated[
+        datetime | None, Field(description="When a result was seen that could not be stored at once.")
+    ] = None
     finished_at: Annotated[datetime | None, Field(description="When the bytes were stored, or the attempt failed.")] = (
         None
     )

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import httpx
 
-from storyjob.api.errors import CredentialsError, InvalidInput, MediaError, OutputExpired
+from storyjob.api.errors import CredentialsError, InvalidInput, MediaError, OutputExpired, OutputUnreachable
 from storyjob.api.outcome import Authorization
 from storyjob.egress import Forbidden, check_url, origin, shown
 
@@ -80,8 +80,9 @@ class Downloader:
     async def download(self, url: str, sink: Sink, authorization: Authorization | None = None) -> None:
         """Write what the link holds into the sink.
 
-        Raises ``OutputExpired`` for a dead link, ``CredentialsError`` when the link is refused to the credentials
-        that were sent, ``MediaError`` for everything else; its ``retryable`` says whether the same link may work later.
+        Raises ``OutputExpired`` for a dead link, ``OutputUnreachable`` when its host does not hand anything out now,
+        ``CredentialsError`` when the link is refused to the credentials that were sent, ``MediaError`` for everything
+        else; its ``retryable`` says whether the same link may work later.
         """
         try:
             async with asyncio.timeout(self.limits.total_seconds):
@@ -91,12 +92,12 @@ class Downloader:
             raise MediaError(f"{shown(url)} leads to an address that may not be reached: {error}") from error
         except TimeoutError as error:
             limit = self.limits.total_seconds
-            raise MediaError(f"{shown(url)} was not read within {limit:.0f} s", retryable=True) from error
+            raise OutputUnreachable(f"{shown(url)} was not read within {limit:.0f} s") from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise MediaError(f"{shown(url)} is not a link that can be fetched") from error
         except httpx.HTTPError as error:
             reason = f"{type(error).__name__} {error}".strip()
-            raise MediaError(f"{shown(url)} could not be read: {reason}", retryable=True) from error
+            raise OutputUnreachable(f"{shown(url)} could not be read: {reason}") from error
 
     async def _follow(self, url: str, sink: Sink, authorization: Authorization | None) -> None:
         for _ in range(MAX_REDIRECTS + 1):
@@ -142,8 +143,10 @@ def _check_status(response: httpx.Response) -> None:
         return
     if status in _EXPIRED:
         raise OutputExpired(f"{place} answers {status}: the provider's link no longer works")
-    again = status in _TRY_AGAIN or status >= 500 or status < 300
-    raise MediaError(f"{place} answers {status} instead of the result", retryable=again)
+    message = f"{place} answers {status} instead of the result"
+    if status in _TRY_AGAIN or status >= 500 or status < 300:
+        raise OutputUnreachable(message)
+    raise MediaError(message)
 
 
 async def _decoded(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from storyjob.api.capabilities import Cancel, Capabilities, Mode
-from storyjob.api.mediaprovider import MediaProviderSpec
+from storyjob.api.mediaprovider import MediaProviderSpec, Polling
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.api.step import StepPhase
@@ -14,8 +14,10 @@ from storyjob.planning.actions import Adopt, Ask, LiveAction, Recover, Rest, Sto
 from storyjob.planning.polling import fresh_callback, next_poll
 from storyjob.planning.unknown import Choice, unknown_next
 
+_MAY_COME = frozenset({Reason.TIMED_OUT, Reason.OUTPUT_UNREACHABLE})
 CANCEL_SECONDS = 60  # how long a job may take to end after it was told to
 CANCEL_POLL_SECONDS = 5
+FETCHED = Polling(initial_seconds=5, factor=2, max_seconds=60)  # a result that its host does not hand out
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ def next_for(
             return _lost(step, provider, capabilities, memory, choice or Choice(), now)
         case StepPhase.STORING if step.job_id is None or Mode.POLL not in capabilities.modes:
             return Recover(Reason.OUTPUT_LOST, "The result was made but could not be stored before the operator ended.")
+        case StepPhase.STORING if step.reason == Reason.OUTPUT_UNREACHABLE and step.made_at is not None:
+            return _unreachable(step, step.made_at, provider.timeout_seconds, memory, now)
         case StepPhase.RUNNING | StepPhase.STORING:
             return _running(step, provider, capabilities, memory, now)
         case _:
@@ -87,8 +91,8 @@ def _lost(
         # A late callback about a job that was given up: the provider may have its result after all.
         return Ask()
     action = unknown_next(step, capabilities, choice, memory.sought_at, now)
-    if isinstance(action, Rest) and step.job_id is not None and step.reason == Reason.TIMED_OUT:
-        # Nobody saw it end, so it may still; the provider knows, and asking is free.
+    if isinstance(action, Rest) and step.job_id is not None and step.reason in _MAY_COME:
+        # It may still end, or be handed out; the provider knows, and asking is free.
         running = _running(step, provider, capabilities, memory, now)
         if isinstance(running, Rest):
             return Rest(min((each.until for each in (action, running) if each.until is not None), default=None))
@@ -108,6 +112,23 @@ def _running(
     asked = memory.asked_at or memory.awake_since
     due = next_poll(provider.polling, since, step.token_hash or "0000", max(asked, since))
     return Ask() if due <= now else Rest(min(due, deadline) if deadline > now else due)
+
+
+def _unreachable(
+    step: StepStatus, made_at: datetime, timeout_seconds: int, memory: Memory, now: datetime
+) -> LiveAction:
+    """Ask again: the answer may hold a fresh link. For no longer than a job may take, and once more at the end."""
+    deadline = made_at + timedelta(seconds=timeout_seconds)
+    if fresh_callback(step, memory.asked_at):
+        return Ask()
+    asked = memory.asked_at or memory.awake_since
+    if now >= deadline:
+        if memory.asked_at is None or memory.asked_at < deadline:
+            return Ask()
+        why = f"It is made, but could not be fetched for timeoutSeconds: {step.message}"
+        return Recover(Reason.OUTPUT_UNREACHABLE, why)
+    due = next_poll(FETCHED, made_at, step.token_hash or "0000", max(asked, made_at))
+    return Ask() if due <= now else Rest(min(due, deadline))
 
 
 def _overdue(capabilities: Capabilities, memory: Memory, deadline: datetime, now: datetime) -> LiveAction:

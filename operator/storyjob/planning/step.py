@@ -54,7 +54,8 @@ TRANSITIONS: Mapping[Event, tuple[frozenset[P], frozenset[P]]] = {
     Event.REUSE: (frozenset(_SETTLED), frozenset({P.SUCCEEDED})),
     Event.ACCEPT: (frozenset({P.SUBMITTING, P.OUTCOME_UNKNOWN}), frozenset({P.RUNNING})),
     Event.REJECT: (frozenset({P.SUBMITTING}), frozenset({P.WAITING, P.FAILED})),
-    Event.HOLD: (frozenset({P.SUBMITTING, P.RUNNING, P.OUTCOME_UNKNOWN}), frozenset({P.STORING})),
+    # From Storing to itself: what holds it up is another thing by now.
+    Event.HOLD: (frozenset(_PAID), frozenset({P.STORING})),
     Event.STORE: (frozenset(_PAID), frozenset({P.SUCCEEDED})),
     Event.FAIL: (frozenset({P.RUNNING, P.STORING, P.OUTCOME_UNKNOWN}), frozenset({P.WAITING, P.FAILED})),
     # The one way by which anything can be bought twice, and only because somebody chose it.
@@ -159,9 +160,18 @@ def _ended(
     )
 
 
-def hold(step: StepStatus, reason: Reason, message: str) -> StepStatus:
-    """Return the step whose result exists but cannot be stored yet."""
-    return _move(step, Event.HOLD, P.STORING, reason=reason, message=message)
+def hold(step: StepStatus, reason: Reason, message: str, now: datetime, job_id: str | None = None) -> StepStatus:
+    """Return the step whose result exists but cannot be stored yet; ``made_at`` stays the time of the first hold."""
+    return _move(
+        step,
+        Event.HOLD,
+        P.STORING,
+        reason=reason,
+        message=message,
+        job_id=job_id or step.job_id,
+        made_at=step.made_at or now,
+        lost_at=None,
+    )
 
 
 def store(

@@ -7,12 +7,11 @@ import logging
 import tempfile
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 
 from storyjob.ambient import now
-from storyjob.api.errors import CredentialsError, MediaError, OutputExpired, StorageError
-from storyjob.api.outcome import Failure, FailureKind, Result
+from storyjob.api.errors import CredentialsError, MediaError, OutputExpired, OutputUnreachable, StorageError
+from storyjob.api.outcome import Failure, FailureKind, Output, Result
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepOutput, StepStatus
 from storyjob.api.step import StepPhase
@@ -24,12 +23,13 @@ from storyjob.planning.retry import verdict
 from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.fetching import fetch_result
+from storyjob.reconcile.holding import can_be_asked, fetch_time, hold, out_of_reach, refused
 from storyjob.reconcile.remember import remember, wake_story
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
+FIRST_PAUSE, FIRST_FETCH_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 30.0  # seconds
 
 
 async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
@@ -49,12 +49,16 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
 
 async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
     with tempfile.TemporaryDirectory(dir=world.work_dir, prefix="result-") as folder:
+        job = job_id or step.job_id
         try:
-            fetched = await fetch_result(world, attempt, step, result.output, Path(folder))
+            fetched = await _fetch(world, attempt, step, result.output, Path(folder), job)
         except OutputExpired:
             raise
+        except OutputUnreachable as error:
+            await out_of_reach(world, attempt, step, str(error), job)
+            return
         except CredentialsError as error:
-            await _cannot_reach(world, attempt, str(error))
+            await refused(world, attempt, str(error))
             return
         except MediaError as error:
             await _cannot_take(world, attempt, str(error))
@@ -64,6 +68,25 @@ async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Res
     output = step_output(world, record)
     await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
     world.stored(step.input_hash)
+
+
+async def _fetch(
+    world: World, attempt: AttemptRef, step: StepStatus, output: Output, folder: Path, job: str | None
+) -> Fetched:
+    """Fetch a result. One of which nobody will tell again is fetched until its time is over: then it is lost."""
+    until, pause = now() + fetch_time(world, attempt, step), FIRST_FETCH_PAUSE
+    while True:
+        try:
+            return await fetch_result(world, attempt, step, output, folder)
+        except OutputUnreachable as error:
+            # One that was looked for, since its answer was lost, is looked for again.
+            if can_be_asked(world, attempt, step, job) or step.phase is StepPhase.OUTCOME_UNKNOWN:
+                raise
+            if now() >= until:
+                raise OutputExpired(f"{error}; its link was told only once") from error
+            await out_of_reach(world, attempt, step, str(error), job)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 def step_output(world: World, record: Record) -> StepOutput:
@@ -92,7 +115,7 @@ async def _store(
             world.gate.storage = message = str(error)
             _log.warning("%s %s: %s; storing again in %.1f s", attempt.scene, attempt.kind, error, pause)
             if not told:
-                await remember(world, attempt, partial(_held, message=message))
+                await hold(world, attempt, Reason.STORAGE, message, job_id)
             told = True
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -101,24 +124,12 @@ async def _store(
             return record
 
 
-def _held(step: StepStatus, *, message: str) -> StepStatus:
-    return step if step.phase is StepPhase.STORING else turns.hold(step, Reason.STORAGE, message)
-
-
-async def _cannot_reach(world: World, attempt: AttemptRef, message: str) -> None:
-    """Leave the attempt as it is: the result is paid for, and the next question about its job leads here again."""
-    note = f"The {attempt.kind} is made but cannot be fetched yet: {message}"
-    _log.warning("%s: %s", attempt.scene, note)
-    if (scene := world.caches.scenes.get(attempt.scene)) is not None:
-        await world.events.tell("Scene", scene.metadata, Reason.CREDENTIALS, note, level="Warning")
-
-
 async def _cannot_take(world: World, attempt: AttemptRef, message: str) -> None:
     """What was delivered is paid for and useless: the attempt failed, and its estimate counts as spent."""
     policy = world.retry_policy(attempt.scene)
 
     def turn(step: StepStatus) -> StepStatus:
-        held = step if step.phase is not StepPhase.SUBMITTING else turns.hold(step, Reason.BAD_MEDIA, message)
+        held = step if step.phase is not StepPhase.SUBMITTING else turns.hold(step, Reason.BAD_MEDIA, message, now())
         end = verdict(Failure(FailureKind.FAILED, message), step.failures, policy, attempt=step.attempt, now=now())
         cost = Decimal(step.estimated_cost) if step.estimated_cost else None
         return turns.fail(held, message, replace(end, reason=Reason.BAD_MEDIA), now(), cost)

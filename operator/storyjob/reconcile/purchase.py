@@ -8,9 +8,9 @@ import logging
 
 from storyjob.ambient import now, random_hex
 from storyjob.api.capabilities import Mode
-from storyjob.api.errors import CredentialsError, StorageError
+from storyjob.api.errors import CredentialsError, OutputExpired, StorageError
 from storyjob.api.mediaprovider import MediaProvider
-from storyjob.api.outcome import Accepted, Done, Failure, FailureKind, Rejected, Submission, Unknown
+from storyjob.api.outcome import Accepted, Done, Failure, FailureKind, Rejected, Result, Submission, Unknown
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import JOB_ID_LIMIT, Scene, StepStatus
 from storyjob.cluster.cache import Key, key_of
@@ -132,7 +132,7 @@ async def _settle(
         case Accepted():
             await remember(world, attempt, lambda fresh: turns.accept(fresh, outcome, now()))
         case Done(result, job_id):
-            await keep_result(world, attempt, step, result, job_id)
+            await _keep(world, attempt, step, result, job_id)
         case Rejected(failure):
             await _rejected(world, attempt, key_of(provider), failure)
         case Unknown(message):
@@ -140,6 +140,14 @@ async def _settle(
     word = type(outcome).__name__.lower()
     metrics.SUBMISSIONS.labels(provider.spec.type, attempt.kind, word).inc()
     _log.info("%s %s: %s", attempt.scene.name, attempt.kind, word, extra={"action": "submit"})
+
+
+async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
+    try:
+        await keep_result(world, attempt, step, result, job_id)
+    except OutputExpired as error:
+        message = f"The provider made it, but its link is dead: {error}"
+        await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTPUT_LOST, message, now()))
 
 
 async def _rejected(world: World, attempt: AttemptRef, provider: Key, failure: Failure) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storyjob.api.errors import CredentialsError, MediaError, OutputExpired
+from storyjob.api.errors import CredentialsError, MediaError, OutputExpired, OutputUnreachable
 from storyjob.api.outcome import Authorization, BytesOutput, UrlOutput
 from storyjob.api.step import StepKind
 from storyjob.egress import public_client
@@ -105,6 +105,17 @@ async def test_what_cannot_be_taken_leaves_nothing(
     assert caught.value.retryable is retryable
     assert "token" not in str(caught.value)
     assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["/silent", "/drip", "/status/500", "/status/429", "/status/202"])
+async def test_a_host_that_hands_out_nothing_now_is_told_apart_from_media_that_are_spoiled(
+    server: Server, downloader: Downloader, tmp_path: Path, path: str
+) -> None:
+    with pytest.raises(OutputUnreachable):
+        await get(downloader, server.url(path), tmp_path)
+    with pytest.raises(MediaError) as caught:
+        await get(downloader, server.url("/half.gz"), tmp_path)
+    assert not isinstance(caught.value, OutputUnreachable)
 
 
 async def test_a_name_that_leads_to_a_private_address_is_caught_when_connecting(

@@ -55,6 +55,23 @@ def test_a_download_that_breaks_is_fetched_again_and_not_bought_again(place: Pla
     assert len(place.bought()) == 1
 
 
+def test_a_download_host_that_is_down_for_a_while_costs_nothing(place: Place) -> None:
+    place.providers("pictures")
+    strike(place, {"fault": "status", "status": 503, "times": 5, "match": {"route": "download"}})
+    name = place.make(retry={"limit": 0})
+    step = place.phase_until(name, "forest", "Storing")
+    assert step["reason"] == "OutputUnreachable"
+    assert "answers 503" in step["message"]
+    assert step["madeAt"]
+    assert "OutputUnreachable" in {
+        event["reason"] for event in place.events(place.scene_of(name, "forest")["metadata"]["name"])
+    }
+    story = place.completed(name)
+    assert len(place.bought()) == 1
+    assert story["status"]["cost"]["spent"] == "0.025"
+    assert "reason" not in place.step_of(name, "forest")
+
+
 @pytest.fixture(scope="module")
 def spoiled(stage: Stage, own_namespace: str) -> dict[str, tuple[Place, str]]:
     """Stories, all at once, one scene of which gets spoiled media."""

@@ -185,6 +185,37 @@ def test_a_result_that_nobody_has_any_more_is_looked_for_in_the_bucket(
     assert kind(after(step, 1, can=can)) == (Recover, Reason.OUTPUT_LOST)
 
 
+def unreachable(**fields: Any) -> StepStatus:
+    """Made after 100 s, and since then its host hands out nothing."""
+    return live(P.STORING, reason=Reason.OUTPUT_UNREACHABLE, message="503", made_at=at(100), **fields)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "asked", "expected"),
+    [
+        pytest.param(101, 100, (Rest, None), id="it is not hammered"),
+        pytest.param(105, 100, (Ask, None), id="soon asked about again, for a fresh link"),
+        pytest.param(699, 690, (Rest, None), id="it has as long as any job, from when it was made"),
+        pytest.param(700, 690, (Ask, None), id="and one last question"),
+        pytest.param(701, 700, (Recover, Reason.OUTPUT_UNREACHABLE), id="then a person is told, and nothing is bought"),
+    ],
+)
+def test_a_result_that_its_host_does_not_hand_out(
+    seconds: float, asked: float, expected: tuple[type[LiveAction], Reason | None]
+) -> None:
+    assert kind(after(unreachable(), seconds, replace(AWAKE, asked_at=at(asked)))) == expected
+
+
+def test_a_callback_has_an_unreachable_result_fetched_at_once() -> None:
+    step = unreachable(callback=told(101))
+    assert after(step, 101, replace(AWAKE, asked_at=at(100))) == Ask()
+
+
+def test_a_result_that_was_out_of_reach_for_too_long_is_still_asked_about() -> None:
+    step = live(P.OUTCOME_UNKNOWN, job_id="job-1", submitted_at=NOW, reason=Reason.OUTPUT_UNREACHABLE)
+    assert after(step, 10_000, replace(AWAKE, asked_at=at(700))) == Ask()
+
+
 @pytest.mark.parametrize("phase", [P.WAITING, P.SUCCEEDED, P.FAILED])
 def test_a_step_without_a_living_attempt_needs_nothing(phase: P) -> None:
     assert after(a_step(phase), 10_000) == Rest()
