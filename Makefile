@@ -81,7 +81,7 @@ chart: setup ## Check the Helm chart (gets or builds Helm 3, once)
 	$(RUN) pytest tests/unit/chart tests/contract/chart
 
 e2e: setup ## Install the chart on a real node and take a release through its life (needs root; or E2E_KUBECONFIG, E2E_HOST)
-	$(RUN) pytest -s -m e2e tests/e2e
+	$(RUN) pytest -x -s -m e2e tests/e2e
 
 release-files: setup ## Write what a release consists of to dist/, publish nothing
 	rm -rf dist && mkdir dist

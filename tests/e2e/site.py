@@ -45,7 +45,9 @@ class Site:
             "s3.endpoint": self.bucket.endpoint,
             "s3.existingSecret.name": KEYS,
         }
-        always = ("simulator.enabled=true", "networkPolicy.enabled=true", "replicas=2")
+        # Pictures that take long enough to be interrupted.
+        simulator = ("simulator.enabled=true", "simulator.args={--image-seconds=12}")
+        always = (*simulator, "networkPolicy.enabled=true", "replicas=2")
         return self.helm(
             *(command, RELEASE, CHART, "--namespace", SYSTEM, "--wait", "--timeout=4m"),
             *(f"--set-string={key}={value}" for key, value in texts.items()),

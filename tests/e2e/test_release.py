@@ -21,7 +21,7 @@ Json = dict[str, Any]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 SIMULATOR = f"/api/v1/namespaces/{SYSTEM}/services/{RELEASE}-storyjob-simulator:8600/proxy"
-SCENES = 6
+SCENES = 4  # as many as the example's MediaProvider makes at once
 
 
 def example(site: Site) -> str:
@@ -30,28 +30,33 @@ def example(site: Site) -> str:
     return site.kubectl("get", "configmap", name, "-n", SYSTEM, "-o", r"jsonpath={.data.example\.yaml}")
 
 
-def a_long_story(name: str) -> Json:
-    """Return a story that is under way for a while: one narration after the other."""
+def a_long_story(name: str, *, narrated: bool) -> Json:
+    """Return a story that is under way for a while."""
     defaults = {
         "image": {"providerRef": {"name": "simulated-pictures"}, "model": "black-forest-labs/flux-dev"},
         "audio": {"providerRef": {"name": "simulated-voice"}, "model": "eleven_multilingual_v2", "voice": "aria"},
     }
-    scenes = [
-        {
-            "name": f"scene-{number}",
-            "image": {"prompt": f"{name} {number}"},
-            "audio": {"text": f"{name} {number}, slowly"},
-        }
-        for number in range(SCENES)
-    ]
+    scenes: list[Json] = []
+    for number in range(SCENES):
+        text = f"{name} {number}"
+        spoken: Json = {"audio": {"text": f"{text}, slowly"}} if narrated else {"seconds": 1}
+        scenes.append({"name": f"scene-{number}", "image": {"prompt": text}} | spoken)
     spec = {"title": name, "defaults": defaults, "scenes": scenes, "film": {"resolution": "320x180"}}
     return {"apiVersion": f"{GROUP}/v1alpha1", "kind": "StoryJob", "metadata": {"name": name}, "spec": spec}
 
 
-def begin(site: Site, name: str) -> None:
-    """Apply a long story and wait until something of it was bought."""
-    site.kubectl("apply", "-n", STORIES, "-f", "-", stdin=json.dumps(a_long_story(name)))
-    site.until(f"something of {name} is bought", lambda: bought(site, name))
+def begin(site: Site, name: str, *, narrated: bool = True) -> None:
+    """Apply a long story and wait until all its pictures are being made, and are on record."""
+    story = a_long_story(name, narrated=narrated)
+    site.kubectl("apply", "-n", STORIES, "-f", "-", stdin=json.dumps(story))
+    site.until(f"the pictures of {name} are being made", lambda: len(jobs(site, name)) == SCENES)
+
+
+def jobs(site: Site, name: str) -> list[str]:
+    """Return the jobs that are on record for a story's pictures."""
+    label = f"{GROUP}/story={name}"
+    path = "jsonpath={.items[*].status.steps.image.jobId}"
+    return site.kubectl("get", "scenes", "-n", STORIES, "-l", label, "-o", path).split()
 
 
 def completed(site: Site, name: str) -> Json:
@@ -99,13 +104,14 @@ def test_the_example_of_the_notes_becomes_a_film(site: Site) -> None:
 
 
 def test_a_killed_operator_is_replaced_and_nothing_is_bought_twice(site: Site) -> None:
-    begin(site, "killed")
+    # Only jobs that can be asked about: a narration under way would be lost with its connection, and wait for a person.
+    begin(site, "killed", narrated=False)
     for pod in site.pods("operator"):
         site.kubectl("delete", "pod", pod["metadata"]["name"], "-n", SYSTEM, "--force", "--grace-period=0")
 
     completed(site, "killed")
 
-    assert len(bought(site, "killed")) == len(set(bought(site, "killed"))) == 2 * SCENES
+    assert len(bought(site, "killed")) == len(set(bought(site, "killed"))) == SCENES
 
 
 def test_an_upgrade_under_way_loses_and_buys_nothing(site: Site) -> None:
