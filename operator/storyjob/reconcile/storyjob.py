@@ -91,7 +91,7 @@ async def _advance(world: World, story: StoryJob, wishes: Wishes, problems: list
     due = deadline(story, clock)
     over = due is not None and due <= moment
     still = Standstill(story.spec.suspend, over, world.gate.storage)
-    may_buy = not (problems or still.suspended or over) and world.gate.may_buy
+    may_buy = not (problems or still.suspended or over or still.storage)
     view = replace(await _gather(world, story, wishes, may_buy=may_buy), halted_by=still.reason)
     began = monotonic()
     plan = plan_story(view)
