@@ -120,11 +120,14 @@ class Operator:
                     saw(_body(lost), gone=True)
 
     async def keep_in_step(self) -> None:
-        """Resync again and again until cancelled."""
+        """Resync again and again until cancelled. Raises ``NotFound`` when a kind is gone: a restart waits for it."""
         while True:
             await asyncio.sleep(self._world.settings.resync_seconds)
             try:
                 await self.resync()
+            except NotFound as error:
+                _log.error("a kind was removed from the cluster; are the CRDs being replaced? %s", error)
+                raise
             except ClusterError as error:
                 _log.warning("resync failed, the watches go on: %s", error)
 
