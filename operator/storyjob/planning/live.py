@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from storyjob.api.capabilities import Cancel, Capabilities, Mode
@@ -17,6 +17,7 @@ from storyjob.planning.unknown import Choice, unknown_next
 _MAY_COME = frozenset({Reason.TIMED_OUT, Reason.OUTPUT_UNREACHABLE})
 CANCEL_SECONDS = 60  # how long a job may take to end after it was told to
 CANCEL_POLL_SECONDS = 5
+CANCEL_TRIES = 5  # requests to stop a job that were not answered
 FETCHED = Polling(initial_seconds=5, factor=2, max_seconds=60)  # a result that its host does not hand out
 
 
@@ -28,8 +29,24 @@ class Memory:
     """When this process began to care; polls that fell due before are not made up for all at once."""
     asked_at: datetime | None = None
     stopped_at: datetime | None = None
+    """When the provider took the request to stop it, or was asked in vain for the last time."""
+    stop_tried_at: datetime | None = None
+    stop_failures: int = 0
     sought_at: datetime | None = None
     """When the provider was last asked whether it has a job that nobody knows of."""
+
+
+def must_stop(memory: Memory, now: datetime) -> bool:
+    """Return whether a job that shall end is to be told so now: once, or again where the request failed."""
+    tried = memory.stop_tried_at
+    return memory.stopped_at is None and (tried is None or now >= tried + timedelta(seconds=CANCEL_POLL_SECONDS))
+
+
+def after_stop(memory: Memory, now: datetime, *, taken: bool) -> Memory:
+    """Return what to remember of a request to stop a job: whether it was taken, and if not, how often it failed."""
+    failures = memory.stop_failures + (not taken)
+    over = taken or failures >= CANCEL_TRIES
+    return replace(memory, stop_tried_at=now, stop_failures=failures, stopped_at=now if over else None)
 
 
 def next_for(
@@ -134,10 +151,10 @@ def _unreachable(
 def _overdue(capabilities: Capabilities, memory: Memory, deadline: datetime, now: datetime) -> LiveAction:
     if memory.asked_at is None or memory.asked_at < deadline:
         return Ask()  # it may have ended by itself, and long ago when nobody was awake
-    if memory.stopped_at is None and capabilities.cancel is Cancel.BEST_EFFORT:
+    if must_stop(memory, now) and capabilities.cancel is Cancel.BEST_EFFORT:
         return Stop()
-    ended = max(deadline, memory.stopped_at or deadline) + timedelta(seconds=CANCEL_SECONDS)
-    if now >= ended:
+    told = memory.stopped_at or memory.stop_tried_at or deadline
+    if now >= max(deadline, told) + timedelta(seconds=CANCEL_SECONDS):
         return Recover(Reason.TIMED_OUT, "The job took longer than timeoutSeconds and did not end when told to.")
     asked = memory.asked_at
     due = now if asked is None else asked + timedelta(seconds=CANCEL_POLL_SECONDS)

@@ -18,6 +18,7 @@ from storyjob.cluster.errors import Conflict, NotFound
 from storyjob.cluster.objects import set_finalizer, write_status
 from storyjob.cluster.resources import SCENES, STORYJOBS
 from storyjob.planning.cost import scene_duplicate, scene_spent, text
+from storyjob.planning.live import must_stop
 from storyjob.reconcile import watchover
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.queue import Kind
@@ -101,7 +102,10 @@ def _cancel(world: World, scene: Scene, kind: StepKind) -> None:
     memory = world.desk.memory(attempt.step, step.token_hash)
     if provider is None or step.job_id is None or attempt.step in world.tasks:
         return
-    work = watchover.ask if memory.stopped_at else watchover.stop
+    stop, asked = must_stop(memory, now()), memory.asked_at
+    if not stop and asked is not None and now() < asked + timedelta(seconds=LOOK_AGAIN_SECONDS):
+        return
+    work = watchover.stop if stop else watchover.ask
     world.tasks.start(
         attempt.step, Pool.ASK, partial(work, world, attempt, step, provider), then=lambda: wake(world, scene)
     )

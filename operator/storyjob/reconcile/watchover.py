@@ -19,6 +19,7 @@ from storyjob.media.record import read_record
 from storyjob.media.recover import recover as find_stored
 from storyjob.planning import step as turns
 from storyjob.planning.actions import Recover
+from storyjob.planning.live import after_stop
 from storyjob.planning.retry import verdict
 from storyjob.providers.base import Job, Provider
 from storyjob.reconcile import metrics
@@ -51,15 +52,16 @@ async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key
 
 
 async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
-    """Tell the provider to stop a job that took too long; its end is then seen by asking."""
-    adapter = await adapter_of(world, provider)
+    """Tell the provider to stop a job that shall end; its end is then seen by asking."""
+    adapter, taken = await adapter_of(world, provider), False
     if adapter is not None and step.job_id is not None:
         try:
             await adapter.cancel(job_of(attempt, step))
+            taken = True
         except httpx.HTTPError as error:
             _log.warning("%s %s could not be cancelled: %s", attempt.scene, attempt.kind, error)
     memory = world.desk.memory(attempt.step, attempt.token_hash)
-    world.desk.remember(attempt.step, attempt.token_hash, replace(memory, stopped_at=now()))
+    world.desk.remember(attempt.step, attempt.token_hash, after_stop(memory, now(), taken=taken))
 
 
 async def recover(world: World, attempt: AttemptRef, step: StepStatus, action: Recover) -> None:
@@ -94,7 +96,7 @@ async def observed(world: World, attempt: AttemptRef, step: StepStatus, observat
             except OutputExpired as error:
                 lost = Recover(Reason.OUTPUT_LOST, f"The provider made it, but its link is dead: {error}")
                 await recover(world, attempt, step, lost)
-        case JobPhase.GONE if _young(step):
+        case JobPhase.GONE if _young(step) and not _unwanted(world, attempt):
             _log.info("%s %s: the provider does not know its job yet", attempt.scene, attempt.kind)
         case JobPhase.GONE:
             message = observation.message or "The provider no longer knows the job or its output."
@@ -139,6 +141,15 @@ async def _ended_badly(world: World, attempt: AttemptRef, observation: Observati
 def _young(step: StepStatus) -> bool:
     """Whether a provider may not show the job yet, because it took it only now."""
     return step.submitted_at is not None and now() < step.submitted_at + SHOWS_AFTER
+
+
+def _unwanted(world: World, attempt: AttemptRef) -> bool:
+    """Whether its story is gone or going, so that nobody waits for a job to be shown."""
+    scene = world.caches.scenes.get(attempt.scene)
+    if scene is None or not scene.metadata.terminating:
+        return False
+    story = world.story_of(scene)
+    return story is None or story.metadata.terminating
 
 
 def job_of(attempt: AttemptRef, step: StepStatus) -> Job:

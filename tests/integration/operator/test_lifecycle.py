@@ -57,6 +57,30 @@ def test_deleting_a_story_cancels_its_jobs(place: Place) -> None:
     )
 
 
+def test_a_cancel_that_fails_is_repeated(place: Place) -> None:
+    place.providers("pictures")
+    match = {"prompt_contains": place.tag}
+    place.stage.fault("never-finish", match=match)
+    place.stage.fault("status", status=502, match=match | {"route": "cancel"})
+    name = place.make()
+    place.phase_until(name, "forest", "Running")
+    place.delete(name)
+    assert [entry["state"] for entry in place.bought()] == ["canceled"]
+
+
+def test_a_story_goes_at_once_whose_vendor_does_not_know_its_young_job(place: Place) -> None:
+    place.providers("pictures")
+    match = {"prompt_contains": place.tag}
+    place.stage.fault("never-finish", match=match)
+    for route in ("cancel", "poll"):
+        place.stage.fault("status", status=404, times=None, match=match | {"route": route})
+    name = place.make()
+    place.phase_until(name, "forest", "Running")
+    scene = place.scene_of(name, "forest")["metadata"]["name"]
+    place.delete(name)
+    assert "Deleting" not in {event["reason"] for event in place.events(scene)}, "it was not waited for in vain"
+
+
 def test_a_scene_deleted_by_hand_is_finished_and_comes_back_for_nothing(place: Place) -> None:
     place.providers("pictures", polling={"initialSeconds": 2, "factor": 1})
     place.stage.fault("lost-webhook", match={"prompt_contains": f"{place.tag} hill"})

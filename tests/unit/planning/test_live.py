@@ -12,7 +12,15 @@ from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.api.step import StepPhase as P
 from storyjob.planning.actions import Adopt, Ask, LiveAction, Recover, Rest, Stop
-from storyjob.planning.live import CANCEL_POLL_SECONDS, CANCEL_SECONDS, Memory, next_for
+from storyjob.planning.live import (
+    CANCEL_POLL_SECONDS,
+    CANCEL_SECONDS,
+    CANCEL_TRIES,
+    Memory,
+    after_stop,
+    must_stop,
+    next_for,
+)
 from support.builders import NOW, a_callback, a_hash, a_step, at, capabilities, provider_spec
 
 PROVIDER = provider_spec(timeoutSeconds=600, polling={"initialSeconds": 10, "factor": 2, "maxSeconds": 60})
@@ -140,6 +148,30 @@ def test_a_job_that_takes_too_long(
 ) -> None:
     memory = Memory(NOW, at(asked), None if stopped is None else at(stopped))
     assert kind(after(live(P.RUNNING), seconds, memory)) == expected
+
+
+def test_a_request_to_stop_that_fails_is_repeated_some_times() -> None:
+    memory, stops, asks = Memory(NOW, at(600)), [], 0
+    for second in range(601, 700):
+        match after(live(P.RUNNING), second, memory):
+            case Stop():
+                stops.append(second)
+                memory = after_stop(memory, at(second), taken=False)
+            case Ask():
+                asks += 1
+                memory = replace(memory, asked_at=at(second))
+            case Recover(reason):
+                assert reason is Reason.TIMED_OUT
+                break
+    assert stops == [601 + CANCEL_POLL_SECONDS * nth for nth in range(CANCEL_TRIES)]
+    assert asks >= 10, "it may end by itself meanwhile"
+    assert second == stops[-1] + CANCEL_SECONDS
+
+
+def test_a_request_to_stop_that_was_taken_is_not_repeated() -> None:
+    told_to = after_stop(Memory(NOW), at(601), taken=True)
+    assert told_to.stopped_at == at(601)
+    assert not must_stop(told_to, at(10_000))
 
 
 @pytest.mark.parametrize("cancel", [Cancel.NONE, Cancel.DELETES_DATA])
