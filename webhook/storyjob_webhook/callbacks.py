@@ -9,12 +9,12 @@ import asyncio
 import hashlib
 import hmac
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from storyjob.ambient import now
 from storyjob.api.errors import SignatureError
 from storyjob.api.outcome import Callback
 from storyjob.api.step import StepKind
@@ -135,7 +135,7 @@ class Callbacks:
             )
             raise try_later("KeysUnknown", "the signing secret is not known yet; send it again")
         try:
-            return judge(scheme, request.headers, body, keys, time.time())
+            return judge(scheme, request.headers, body, keys, now().timestamp())
         except SignatureError as error:
             newer = await self._keys.newer_of(account.uid, keys)
             if not newer:
@@ -146,7 +146,7 @@ class Callbacks:
 def _believe(scheme: Scheme, request: web.Request, body: bytes, keys: tuple[str, ...]) -> Callback:
     """Return what the callback says. Raises a 401 ``Refusal``."""
     try:
-        return judge(scheme, request.headers, body, keys, time.time())
+        return judge(scheme, request.headers, body, keys, now().timestamp())
     except SignatureError as error:
         raise Refusal(401, "SignatureWrong", str(error)) from error
 

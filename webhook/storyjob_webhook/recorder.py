@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
+from storyjob.ambient import now
 from storyjob.api.outcome import Callback
 from storyjob.api.scene import CallbackRecord
 from storyjob.api.step import StepKind
@@ -107,7 +108,7 @@ class Recorder:
                     SCENES,
                     scene.key.namespace,
                     scene.key.name,
-                    operations(scene.uid, step, scene.attempts[step].token_hash, callback, datetime.now(UTC)),
+                    operations(scene.uid, step, scene.attempts[step].token_hash, callback, now()),
                     subresource="status",
                 )
         except (TestFailed, NotFound):

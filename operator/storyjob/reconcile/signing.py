@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import logging
-import time
 from functools import partial
 
 import httpx
 
+from storyjob.ambient import monotonic
 from storyjob.api.capabilities import Mode
 from storyjob.api.errors import CredentialsError, StoryJobError
 from storyjob.api.mediaprovider import MediaProvider
@@ -43,7 +43,7 @@ async def publish_signing_key(world: World, provider: MediaProvider) -> None:
         await _publish(world, provider)
         return
     generation, again_at = known
-    if generation == meta.generation and time.monotonic() < again_at:
+    if generation == meta.generation and monotonic() < again_at:
         return
     # A task: a vendor that does not answer must not hold up what is bought meanwhile.
     world.tasks.start(("signing-key", meta.uid), Pool.LOOK_UP, partial(_publish, world, provider), lambda: None)
@@ -58,7 +58,7 @@ async def _publish(world: World, provider: MediaProvider) -> None:
     except (StoryJobError, httpx.HTTPError) as error:
         _log.warning("MediaProvider %s: no signing key: %s", provider.metadata.name, error)
         again = TRY_AGAIN_SECONDS
-    world.desk.signing[uid] = (provider.metadata.generation, time.monotonic() + again)
+    world.desk.signing[uid] = (provider.metadata.generation, monotonic() + again)
 
 
 async def _signing_key(world: World, provider: MediaProvider) -> str | None:
