@@ -6,6 +6,8 @@ CACHE ?= $(or $(STORYJOB_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/storyjob)
 UV ?= $(or $(shell command -v uv 2>/dev/null),$(CACHE)/uv/bin/uv)
 RUN = $(UV) run --frozen --no-sync
 STORY ?=
+N ?= 1
+SEED ?= 0
 DOCKER ?= docker
 HELM ?= helm
 IMAGE ?= storyjob:dev
@@ -16,7 +18,7 @@ SPEED ?= 1
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup binaries demo down run test unit contract integration bench image chart e2e release-files chart-docs crds lint fmt verify clean
+.PHONY: help setup binaries demo down run test unit contract simulation simulate integration bench image chart e2e release-files chart-docs crds lint fmt verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,13 +42,19 @@ down: setup ## Stop what `make demo KEEP=1` left running
 run: setup ## Run control plane, S3, operator, webhook and simulated providers until Ctrl-C
 	$(RUN) storyjob local up --operator
 
-test: unit contract integration ## Run all tests
+test: unit contract simulation integration ## Run all tests
 
 unit: setup ## Run the unit tests
 	$(RUN) pytest tests/unit
 
 contract: setup ## Run the adapters against the simulator, and the simulator against the vendors' SDKs
 	$(RUN) pytest tests/contract
+
+simulation: setup ## Run 2,000 random fault schedules under virtual time, and the bugs planted to be found
+	$(RUN) pytest tests/simulation
+
+simulate: setup ## Run N schedules from SEED on; one alone is told line by line (N=10000, SEED=7)
+	cd tests && ../.venv/bin/python -m simulation --count $(N) --seed $(SEED)
 
 binaries: setup ## Get or build the Kubernetes binaries, once
 	$(RUN) storyjob local binaries

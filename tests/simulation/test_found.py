@@ -1,0 +1,49 @@
+"""What random schedules found, each as the smallest schedule that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from simulation.schedule import Schedule
+from simulation.weather import Channel, Outage
+from simulation.world import Report, run_schedule, stage
+
+IMAGE = {"providerRef": {"name": "flux"}, "model": "black-forest-labs/flux-dev"}
+FLUX = {
+    "type": "replicate",
+    "credentials": {"secretRef": {"name": "keys", "key": "token"}},
+    "limits": {"concurrent": 2},
+    "polling": {"initialSeconds": 2, "factor": 1.5, "maxSeconds": 10},
+    "timeoutSeconds": 600,
+    "prices": [{"model": "*", "perGeneration": "0.05"}],
+}
+FAIR = Schedule(
+    seed=1,
+    stories=({"scenes": [{"name": "forest", "image": {"prompt": "the forest"}}], "defaults": {"image": IMAGE}},),
+    providers={"flux": FLUX},
+    callbacks=True,
+    operators=1,
+    leased=True,
+    deaths=((),),
+    skews=(0.0,),
+    acts=(),
+    calm_at=0.0,
+)
+
+
+def ran(**changes: Any) -> Report:
+    """Run the schedule of one picture in a fair world, but for some changes."""
+    with stage() as folder:
+        return run_schedule(replace(FAIR, **changes), folder)
+
+
+def test_one_picture_in_a_fair_world_is_bought_once() -> None:
+    report = ran()
+    assert (report.broken, report.phases, report.bought) == (None, ("Completed",), 1)
+
+
+def test_a_download_that_fails_for_minutes_is_no_reason_to_buy_again() -> None:
+    report = ran(calm_at=300.0, outages=(Outage(Channel.DOWNLOAD, 0.0, 240.0),))
+    assert report.faults["download/refused"] > 4
+    assert (report.broken, report.phases, report.bought) == (None, ("Completed",), 1)

@@ -1,0 +1,187 @@
+"""Bugs planted on purpose: each is caught within a few schedules, so that nothing caught means something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from simulation.many import run_each
+from storyjob.ambient import now
+from storyjob.api.outcome import Failure, FailureKind, Rejected, Unknown
+from storyjob.api.scene import StepStatus
+from storyjob.api.step import StepKind, StepPhase
+from storyjob.cluster import ledger
+from storyjob.cluster.cache import Key
+from storyjob.cluster.errors import Unavailable
+from storyjob.media.record import Record
+from storyjob.planning import live, storystatus
+from storyjob.planning import step as steps
+from storyjob.planning.actions import Recover, Rest
+from storyjob.planning.retry import verdict
+from storyjob.reconcile import keeping, provider, purchase, watchover
+from storyjob.reconcile.attempt import AttemptRef, with_step
+from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.remember import remember
+from storyjob.reconcile.world import World
+
+WITHIN = 120  # schedules
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def skip_the_intent(patch: pytest.MonkeyPatch) -> None:
+    """Call the provider without having written that it will be called."""
+
+    async def write_nothing(world: Any, key: Any, uid: str, kind: StepKind, guard: Any, turn: Any) -> Any:
+        scene = world.caches.scenes.get(key)
+        return with_step(scene, kind, turn(scene.step(kind)))
+
+    patch.setattr(purchase, "write_step", write_nothing)
+
+
+def ignore_the_resource_version(patch: pytest.MonkeyPatch) -> None:
+    """Write an intent whoever wrote since our view."""
+
+    def uid_only(scene: Any, guard: Any) -> list[dict[str, Any]]:
+        return [{"op": "test", "path": "/metadata/uid", "value": scene.metadata.uid}]
+
+    patch.setattr(ledger, "_tests", uid_only)
+
+
+def drop_the_job_id(patch: pytest.MonkeyPatch) -> None:
+    """Give up writing what came of a paid call when the API server does not answer."""
+    real = ledger.Ledger._after_failure
+
+    async def give_up(self: Any, key: Any, pending: Any, error: Any) -> Any:
+        if isinstance(error, Unavailable):
+            raise error
+        return await real(self, key, pending, error)
+
+    patch.setattr(ledger.Ledger, "_after_failure", give_up)
+
+
+def retry_what_is_unknown(patch: pytest.MonkeyPatch) -> None:
+    """Take no answer for a no."""
+    real = purchase._settle
+
+    async def settle(world: Any, attempt: Any, step: Any, provider: Any, outcome: Any) -> None:
+        if isinstance(outcome, Unknown):
+            outcome = Rejected(Failure(FailureKind.UNAVAILABLE, outcome.message))
+        await real(world, attempt, step, provider, outcome)
+
+    patch.setattr(purchase, "_settle", settle)
+
+
+def succeed_before_the_bytes(patch: pytest.MonkeyPatch) -> None:
+    """Say that a result is stored before it is."""
+
+    async def not_yet(store: Any, fetched: Any, slot: Any, made: Any, alignment: Any = None) -> Record:
+        return Record(
+            key=slot.layout.media(slot.input_hash, slot.token_hash, fetched.extension),
+            sha256=fetched.sha256,
+            bytes=fetched.bytes,
+            content_type=fetched.content_type,
+            provider=made.provider,
+            model=made.model,
+            token_hash=slot.token_hash,
+            created_at=made.created_at,
+        )
+
+    patch.setattr(keeping, "keep", not_yet)
+
+
+def take_a_stale_offer(patch: pytest.MonkeyPatch) -> None:
+    """Buy on an offer whatever became of its step, even while an attempt is alive."""
+    everywhere = frozenset(StepPhase), frozenset({StepPhase.SUBMITTING})
+    patch.setattr(purchase, "why_void", lambda offer, step, now: None)
+    patch.setattr(steps, "TRANSITIONS", {**steps.TRANSITIONS, steps.Event.INTEND: everywhere})
+
+
+def forget_a_slow_job(patch: pytest.MonkeyPatch) -> None:
+    """Try again what took too long, without hearing that it has ended."""
+
+    async def fail(world: Any, attempt: AttemptRef, step: StepStatus, action: Recover) -> None:
+        policy = world.retry_policy(attempt.scene)
+        failure = Failure(FailureKind.UNAVAILABLE, action.message)
+
+        def turn(fresh: StepStatus) -> StepStatus:
+            end = verdict(failure, fresh.failures, policy, attempt=fresh.attempt, now=now())
+            held = steps.hold(fresh, action.reason, action.message) if fresh.phase is StepPhase.SUBMITTING else fresh
+            return steps.fail(held, action.message, end, now(), None)
+
+        await remember(world, attempt, turn)
+
+    patch.setattr(watchover, "recover", fail)
+
+
+def take_over_another_job(patch: pytest.MonkeyPatch) -> None:
+    """Write down another job than the callback with our token told of."""
+    real = watchover.adopt
+
+    async def adopt(world: Any, attempt: AttemptRef, job_id: str) -> None:
+        await real(world, attempt, job_id + "x")
+
+    patch.setattr(watchover, "adopt", adopt)
+
+
+def lose_count_of_slots(patch: pytest.MonkeyPatch) -> None:
+    """Admit as if nothing were under way."""
+    patch.setattr(provider, "_under_way", lambda world, provider, moment: set())
+
+
+def show_what_progress_is_now(patch: pytest.MonkeyPatch) -> None:
+    """Let progress fall when there is more to do again."""
+    real = storystatus.story_status
+
+    def fall(view: Any, plan: Any, facts: Any) -> Any:
+        status = view.story.status.model_copy(update={"progress": 0})
+        return real(replace(view, story=view.story.model_copy(update={"status": status})), plan, facts)
+
+    patch.setattr("storyjob.reconcile.storyjob.story_status", fall)
+
+
+def come_back_too_soon(patch: pytest.MonkeyPatch) -> None:
+    """Look again at once at what is due later."""
+
+    def at_once(self: World, kind: Kind, key: Key, moment: datetime | None) -> None:
+        if moment is not None:
+            self.enqueue(kind, key)
+
+    patch.setattr(World, "enqueue_at", at_once)
+
+
+def never_wake_an_orphan(patch: pytest.MonkeyPatch) -> None:
+    """Let a purchase that nobody holds lie for ever."""
+    patch.setattr(live, "_orphan", lambda step, capabilities, seconds, now: Rest())
+
+
+PLANTED: dict[Plant, str] = {
+    skip_the_intent: "without an intent on record",
+    ignore_the_resource_version: "a new attempt while the last one is|another attempt took its place",
+    drop_the_job_id: "was told to .* and dropped",
+    retry_what_is_unknown: "submitted again while|is bought again",
+    succeed_before_the_bytes: "succeeded without bytes",
+    take_a_stale_offer: "a new attempt while the last one is",
+    forget_a_slow_job: "submitted again while|is bought again",
+    take_over_another_job: "is no job of this attempt",
+    lose_count_of_slots: "its limit is",
+    show_what_progress_is_now: "progress of .* fell",
+    come_back_too_soon: "within a second",
+    never_wake_an_orphan: "not over",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    for outcome in run_each(range(WITHIN)):
+        if outcome.broken:
+            print(plant.__name__, outcome.seed, outcome.broken)
+            assert re.search(PLANTED[plant], outcome.broken), outcome.broken
+            return
+    pytest.fail(f"{plant.__doc__} Nothing was noticed in {WITHIN} schedules.")
