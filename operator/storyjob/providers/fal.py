@@ -10,16 +10,16 @@ import httpx
 
 from storyjob.api.capabilities import Cancel, Capabilities, Mode
 from storyjob.api.errors import CredentialsError, InvalidInput
-from storyjob.api.outcome import Accepted, Failure, FailureKind, Observation, Rejected, Submission, Unknown
+from storyjob.api.outcome import Accepted, FailureKind, Observation, Rejected, Submission, Unknown
 from storyjob.api.step import StepKind
 from storyjob.egress import origin
 from storyjob.providers.answers import observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Request
-from storyjob.providers.cleaning import clean
 from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
 from storyjob.providers.fal_result import DIALECT, judge_result, judge_status
 from storyjob.providers.fal_urls import JOB_ID, RequestUrls, handles_of, model_path
 from storyjob.providers.fal_webhook import public_keys
+from storyjob.providers.paid import pay
 from storyjob.providers.placeholders import data_url, merge_inputs
 
 ENDPOINT = "https://queue.fal.run"
@@ -49,13 +49,13 @@ class Fal:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Put one request into the queue. One that has not begun by the attempt's deadline, fal drops by itself."""
-        secrets = (self._secret, attempt.token)
-        try:
-            call = self._create(request, attempt)
-        except InvalidInput as error:
-            return Rejected(Failure(FailureKind.INVALID, clean(str(error), secrets)))
-        reply = await exchange(self._connection.http, call, CAPABILITIES.submit_seconds)
-        return await digest(reply, lambda answer: _submission(answer, secrets))
+        return await pay(
+            self._connection.http,
+            lambda: self._create(request, attempt),
+            _submission,
+            seconds=CAPABILITIES.submit_seconds,
+            secrets=(self._secret, attempt.token),
+        )
 
     async def observe(self, job: Job) -> Observation:
         """Ask for the status and, at the end, for the result: only that tells why a request failed."""

@@ -14,7 +14,6 @@ from storyjob.api.errors import InvalidInput
 from storyjob.api.outcome import (
     Accepted,
     Authorization,
-    Failure,
     FailureKind,
     JobPhase,
     Observation,
@@ -27,9 +26,9 @@ from storyjob.api.step import StepKind
 from storyjob.egress import origin
 from storyjob.providers.answers import observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Request
-from storyjob.providers.cleaning import clean
 from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
 from storyjob.providers.gemini_interaction import DIALECT, FILE, judge, judge_file, may_be_cancelled_no_more
+from storyjob.providers.paid import pay
 
 ENDPOINT = "https://generativelanguage.googleapis.com"
 CAPABILITIES = Capabilities(
@@ -61,13 +60,13 @@ class Gemini:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Start one interaction. Google is told no deadline."""
-        secrets = (self._secret, attempt.token)
-        try:
-            call = self._call("POST", "/interactions", json_body(_body(request)))
-        except InvalidInput as error:
-            return Rejected(Failure(FailureKind.INVALID, clean(str(error), secrets)))
-        reply = await exchange(self._connection.http, call, CAPABILITIES.submit_seconds)
-        return await digest(reply, lambda answer: _submission(answer, secrets))
+        return await pay(
+            self._connection.http,
+            lambda: self._call("POST", "/interactions", json_body(_body(request))),
+            _submission,
+            seconds=CAPABILITIES.submit_seconds,
+            secrets=(self._secret, attempt.token),
+        )
 
     async def observe(self, job: Job) -> Observation:
         """Ask for the interaction, and for the state of the file that its clip is in."""

@@ -10,7 +10,6 @@ from storyjob.api.capabilities import Cancel, Capabilities, Find, Mode
 from storyjob.api.errors import InvalidInput
 from storyjob.api.outcome import (
     Accepted,
-    Failure,
     FailureKind,
     NoTrace,
     Observation,
@@ -22,9 +21,9 @@ from storyjob.api.outcome import (
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import JsonObject, observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Lost, Request
-from storyjob.providers.cleaning import clean
 from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, endpoint_url, exchange, json_body
 from storyjob.providers.luma_generation import DIALECT, JOB_ID, judge
+from storyjob.providers.paid import pay
 from storyjob.providers.placeholders import merge_inputs
 
 ENDPOINT = "https://api.lumalabs.ai/dream-machine/v1"
@@ -53,13 +52,13 @@ class Luma:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Create one generation. Luma takes no deadline and no seed."""
-        secrets = (self._secret, attempt.token)
-        try:
-            call = self._create(request, attempt)
-        except InvalidInput as error:
-            return Rejected(Failure(FailureKind.INVALID, clean(str(error), secrets)))
-        reply = await exchange(self._connection.http, call, CAPABILITIES.submit_seconds)
-        return _submission(reply, secrets)
+        return await pay(
+            self._connection.http,
+            lambda: self._create(request, attempt),
+            _submission,
+            seconds=CAPABILITIES.submit_seconds,
+            secrets=(self._secret, attempt.token),
+        )
 
     async def observe(self, job: Job) -> Observation:
         """Ask for the generation."""

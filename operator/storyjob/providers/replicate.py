@@ -11,7 +11,6 @@ from storyjob.api.capabilities import Cancel, Capabilities, Find, Mode
 from storyjob.api.errors import CredentialsError, InvalidInput
 from storyjob.api.outcome import (
     Accepted,
-    Failure,
     FailureKind,
     NoTrace,
     Observation,
@@ -34,6 +33,7 @@ from storyjob.providers.exchange import (
     exchange,
     json_body,
 )
+from storyjob.providers.paid import pay
 from storyjob.providers.placeholders import data_url, merge_inputs
 from storyjob.providers.replicate_find import PAGES, candidates, first_page, next_page, verdict
 from storyjob.providers.replicate_prediction import JOB_ID, judge
@@ -72,13 +72,13 @@ class Replicate:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Create one prediction. ``attempt.deadline_seconds`` goes along, so Replicate stops it by itself."""
-        secrets = (self._secret, attempt.token)
-        try:
-            call = self._create(request, attempt)
-        except InvalidInput as error:
-            return Rejected(Failure(FailureKind.INVALID, clean(str(error), secrets)))
-        reply = await exchange(self._connection.http, call, CAPABILITIES.submit_seconds)
-        return await digest(reply, lambda answer: _submission(answer, secrets))
+        return await pay(
+            self._connection.http,
+            lambda: self._create(request, attempt),
+            _submission,
+            seconds=CAPABILITIES.submit_seconds,
+            secrets=(self._secret, attempt.token),
+        )
 
     async def observe(self, job: Job) -> Observation:
         """Ask for the prediction."""

@@ -8,12 +8,12 @@ import httpx
 
 from storyjob.api.capabilities import Cancel, Capabilities, Mode
 from storyjob.api.errors import InvalidInput
-from storyjob.api.outcome import Accepted, Failure, FailureKind, JobPhase, Observation, Rejected, Submission, Unknown
+from storyjob.api.outcome import Accepted, FailureKind, JobPhase, Observation, Rejected, Submission, Unknown
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import JsonObject, observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, InputFile, Job, Request
-from storyjob.providers.cleaning import clean
 from storyjob.providers.exchange import Call, NoReply, Reply, endpoint_url, exchange, json_body
+from storyjob.providers.paid import pay
 from storyjob.providers.placeholders import data_url, merge_inputs
 from storyjob.providers.runway_task import DIALECT, JOB_ID, has_not_begun, judge
 
@@ -44,13 +44,13 @@ class Runway:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Create one task. Runway calls nobody back and knows no deadline."""
-        secrets = (self._secret, attempt.token)
-        try:
-            call = self._call("POST", _path(request), json_body(_body(request)))
-        except InvalidInput as error:
-            return Rejected(Failure(FailureKind.INVALID, clean(str(error), secrets)))
-        reply = await exchange(self._connection.http, call, CAPABILITIES.submit_seconds)
-        return _submission(reply, secrets)
+        return await pay(
+            self._connection.http,
+            lambda: self._call("POST", _path(request), json_body(_body(request))),
+            _submission,
+            seconds=CAPABILITIES.submit_seconds,
+            secrets=(self._secret, attempt.token),
+        )
 
     async def observe(self, job: Job) -> Observation:
         """Ask for the task."""

@@ -1,0 +1,34 @@
+"""Sends the one request of an attempt that may cost money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+
+from storyjob.api.errors import InvalidInput
+from storyjob.api.outcome import Failure, FailureKind, Rejected, Submission
+from storyjob.providers.cleaning import clean
+from storyjob.providers.exchange import Call, NoReply, Reply, digest, exchange
+
+Secrets = tuple[str, ...]
+
+
+async def pay(
+    http: httpx.AsyncClient,
+    make: Callable[[], Call],
+    read: Callable[[Reply | NoReply, Secrets], Submission],
+    *,
+    seconds: float,
+    secrets: Secrets,
+) -> Submission:
+    """Make the request, send it exactly once, and return what the answer means. Never raises for vendor or network.
+
+    A request that cannot be made is rejected before anything went out. ``secrets`` are cut out of every message.
+    """
+    try:
+        call = make()
+    except InvalidInput as error:
+        return Rejected(Failure(FailureKind.INVALID, clean(str(error), secrets)))
+    reply = await exchange(http, call, seconds)
+    return await digest(reply, lambda answer: read(answer, secrets))
