@@ -9,6 +9,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
+_ABNORMAL = {"Reconciling": "InProgress", "Stalled": "Failed"}
+
 
 def kstatus(item: Json) -> str:
     """Return Terminating, InProgress, Failed or Current."""
@@ -17,11 +19,12 @@ def kstatus(item: Json) -> str:
     status = item.get("status", {})
     if status.get("observedGeneration", item["metadata"]["generation"]) != item["metadata"]["generation"]:
         return "InProgress"
-    states = {each["type"]: each["status"] for each in status.get("conditions", [])}
-    if states.get("Reconciling") == "True":
-        return "InProgress"
-    if states.get("Stalled") == "True":
-        return "Failed"
+    conditions = status.get("conditions", [])
+    # In the order of the list: an object that says both is what it says first.
+    for each in conditions:
+        if each["type"] in _ABNORMAL and each["status"] == "True":
+            return _ABNORMAL[each["type"]]
+    states = {each["type"]: each["status"] for each in conditions}
     return "Current" if states.get("Ready", "True") == "True" else "InProgress"
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from storyjob.api.conditions import ConditionType
-
 PROJECT = Path(__file__).resolve().parents[3]
 PAGES = [*(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *PROJECT.glob("docs/**/*.md")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -65,13 +63,6 @@ def test_the_health_check_in_the_docs_is_the_example() -> None:
 
     assert len(checks) == 3
     assert set(checks) == {re.findall(r"```lua\n(.*?)```", read("docs/gitops.md"), re.DOTALL)[0]}
-
-
-def test_the_health_check_knows_only_conditions_that_there_are() -> None:
-    named = set(re.findall(r"found\.(\w+)", read("docs/gitops.md")))
-
-    assert named
-    assert named <= {condition.value for condition in ConditionType}
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/real-providers.md"])
