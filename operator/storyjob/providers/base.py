@@ -45,6 +45,9 @@ class Request:
     input: Mapping[str, Any] = field(default_factory=dict)
     """The user's further inputs to the model, passed on as they are; they win over what the adapter sets."""
     image: InputFile | None = None
+    after: tuple[str, ...] = ()
+    """The provider's own ids of what comes right before this in the story, oldest first: a hint for what has to sound
+    as one. It is no part of the wish: leaving it out, or another, makes nothing stale."""
 
 
 @dataclass(frozen=True, slots=True)

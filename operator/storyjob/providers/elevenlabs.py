@@ -43,6 +43,7 @@ CAPABILITIES = Capabilities(
 )
 
 ASK_SECONDS = 30.0
+STITCHED = 3  # requests before this one that may be named
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _DEFAULT_FORMAT = "mp3_44100_128"
@@ -114,8 +115,8 @@ class ElevenLabs:
         item = pick(answer, lost)
         if isinstance(item, NoTrace):
             return item
-        audio = endpoint_url(self._connection, f"/v1/history/{item}/audio")
-        return Done(Result(UrlOutput(audio, authorized=True)), job_id=item)
+        audio = endpoint_url(self._connection, f"/v1/history/{item.name}/audio")
+        return Done(Result(UrlOutput(audio, authorized=True)), job_id=item.request_id or item.name)
 
     async def authorize(self, url: str) -> Authorization | None:
         """Return the key for audio of the history, None for any other host."""
@@ -139,10 +140,23 @@ class ElevenLabs:
         body: dict[str, Any] = {"text": request.text, "model_id": request.model}
         if request.seed is not None:
             body["seed"] = request.seed
+        if before := _stitched(request):
+            body["previous_request_ids"] = before
         words = {key: as_text(value) for key, value in query.items()}
         path = f"/v1/text-to-speech/{request.voice}/with-timestamps?{urlencode(words)}"
         url = endpoint_url(self._connection, path)
         return Call("POST", url, self._headers(), json_body({**body, **inputs}), MEDIA_BYTES), content_type
+
+
+def _stitched(request: Request) -> list[str]:
+    """Return the requests that this narration goes on from; none where ElevenLabs would refuse them.
+
+    https://elevenlabs.io/docs/developers/guides/cookbooks/text-to-speech/request-stitching: at most three, not with
+    eleven_v3, and not where nothing is kept of a request.
+    """
+    if request.model.startswith("eleven_v3") or request.input.get("enable_logging") in (False, "false"):
+        return []
+    return [name for name in request.after if _REQUEST_ID.fullmatch(name)][-STITCHED:]
 
 
 def _content_type(output_format: object) -> str:

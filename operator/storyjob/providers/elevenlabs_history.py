@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from storyjob.api.outcome import NoTrace
@@ -25,7 +26,15 @@ def history_path(lost: Lost) -> str:
     return "/v1/history?" + urlencode({"page_size": PAGE_SIZE, "source": "TTS", **window, **voice})
 
 
-def pick(answer: JsonObject, lost: Lost) -> str | NoTrace:
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A narration of the history. It has an id of its own beside that of the request that made it."""
+
+    name: str
+    request_id: str | None
+
+
+def pick(answer: JsonObject, lost: Lost) -> Item | NoTrace:
     """Return the history item of the lost narration, or why none can be named."""
     if answer.get("has_more"):
         return NoTrace(f"ElevenLabs lists more than {PAGE_SIZE} narrations of that time: look for it by hand")
@@ -33,17 +42,19 @@ def pick(answer: JsonObject, lost: Lost) -> str | NoTrace:
     if len(found) == 1:
         return found[0]
     if found:
-        return NoTrace(f"{len(found)} narrations of that time have the same text and voice: {', '.join(found[:5])}")
+        names = ", ".join(item.name for item in found[:5])
+        return NoTrace(f"{len(found)} narrations of that time have the same text and voice: {names}")
     return NoTrace("ElevenLabs' history has no narration of that time with this text and voice")
 
 
-def _matches(answer: JsonObject, lost: Lost) -> Iterator[str]:
+def _matches(answer: JsonObject, lost: Lost) -> Iterator[Item]:
     items, asked = answer.get("history"), lost.request
     for item in items if isinstance(items, list) and asked is not None else []:
         if not isinstance(item, dict) or asked is None:
             continue
         same = (item.get("text"), item.get("voice_id"), item.get("model_id")) == (asked.text, asked.voice, lost.model)
-        name = item.get("history_item_id")
-        # The history names a narration by an id of its own; on record is that of its request.
-        if same and isinstance(name, str) and _ITEM.fullmatch(name) and not {name, item.get("request_id")} & lost.taken:
-            yield name
+        name, request_id = item.get("history_item_id"), item.get("request_id")
+        # On record is the id of the request, where the vendor told it.
+        if same and isinstance(name, str) and _ITEM.fullmatch(name) and not {name, request_id} & lost.taken:
+            known = isinstance(request_id, str) and _ITEM.fullmatch(request_id)
+            yield Item(name, request_id if known else None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from storyjob.ambient import now
 from storyjob.api.errors import StorageError
-from storyjob.api.scene import Scene
-from storyjob.api.step import StepKind
+from storyjob.api.scene import Scene, StepStatus
+from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.wishes import AudioRequest, VideoRequest
 from storyjob.media.layout import parse_uri
 from storyjob.providers.base import InputFile, Request
@@ -12,6 +15,9 @@ from storyjob.reconcile.world import World
 
 LINK_SECONDS = 3600  # long enough for a queued job to begin
 STILL_BYTES = 50_000_000
+HINTS = 3
+# ElevenLabs, the one that takes such hints, takes them for two hours.
+HINT_LIVES = timedelta(minutes=90)
 
 
 async def build_request(world: World, scene: Scene, kind: StepKind) -> Request:
@@ -28,7 +34,29 @@ async def build_request(world: World, scene: Scene, kind: StepKind) -> Request:
         seed=wish.seed,
         input=wish.input or {},
         image=await _still(world, scene) if from_image else None,
+        after=spoken_before(world, scene, wish) if isinstance(wish, AudioRequest) else (),
     )
+
+
+def spoken_before(world: World, scene: Scene, wish: AudioRequest) -> tuple[str, ...]:
+    """Return the provider's ids of the story's last narrations before this one, by the same voice, oldest first."""
+    story = world.story_of(scene)
+    before = [each for each in world.scenes_of(story) if each.spec.index < scene.spec.index] if story else []
+    found = [step.job_id for each in sorted(before, key=_place) if (step := _goes_on(each, wish)) and step.job_id]
+    return tuple(found[-HINTS:])
+
+
+def _place(scene: Scene) -> int:
+    return scene.spec.index
+
+
+def _goes_on(scene: Scene, wish: AudioRequest) -> StepStatus | None:
+    """Return a scene's narration to go on from: of the same account, model and voice, and not long ago."""
+    step, other = scene.step(StepKind.AUDIO), scene.spec.audio
+    if other is None or wish.provider_ref is None or step.phase is not StepPhase.SUCCEEDED or step.finished_at is None:
+        return None
+    same = (step.provider, step.model, other.voice) == (wish.provider_ref.name, wish.model, wish.voice)
+    return step if same and now() < step.finished_at + HINT_LIVES else None
 
 
 def still_hash(scene: Scene) -> str | None:

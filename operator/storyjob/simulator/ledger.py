@@ -46,6 +46,8 @@ class Entry:
     at: float
     input_sha256: str | None = None
     webhook_url: str | None = field(default=None, repr=False)
+    after: list[str] = field(default_factory=list)
+    """Requests that this one said to go on from."""
     outcome: str = "received"
     job: Job | None = None
     deliveries: list[Delivery] = field(default_factory=list)
@@ -59,6 +61,7 @@ class Entry:
             "model": self.subject.model,
             "text": self.subject.text,
             "input_sha256": self.input_sha256,
+            "after": self.after,
             "at": iso(self.at),
             "outcome": self.outcome,
             "job_id": job.id if job else None,

@@ -55,6 +55,26 @@ async def test_inputs_go_where_they_belong() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "sent"),
+    [
+        pytest.param({"after": ("r1", "r2")}, ["r1", "r2"], id="what comes before is named"),
+        pytest.param({"after": ("r1", "r2", "r3", "r4")}, ["r2", "r3", "r4"], id="the last three at most"),
+        pytest.param({"after": ("r1", "no id")}, ["r1"], id="nothing that is no id"),
+        pytest.param({"after": ()}, None, id="nothing comes before"),
+        pytest.param({"after": ("r1",), "model": "eleven_v3"}, None, id="a model that refuses it"),
+        pytest.param({"after": ("r1",), "input": {"enable_logging": False}}, None, id="nothing is kept of requests"),
+        pytest.param({"after": ("r1",), "input": {"previous_request_ids": ["x"]}}, ["x"], id="the user's own word"),
+    ],
+)
+async def test_a_narration_goes_on_from_those_before_it(changes: dict[str, Any], sent: list[str] | None) -> None:
+    vendor = answering(200, json={"audio_base64": ENCODED})
+
+    await connect("elevenlabs", vendor).submit(replace(REQUEST, **changes), an_attempt())
+
+    assert json.loads(vendor.asked[0].content).get("previous_request_ids") == sent
+
+
+@pytest.mark.parametrize(
     ("changes", "named"),
     [
         pytest.param({"voice": None}, "audio.voice", id="no voice"),

@@ -22,6 +22,7 @@ from storyjob.simulator.vendors.elevenlabs_wire import (
     error,
     history_item,
     invalid,
+    previous,
     read_wish,
 )
 from storyjob.simulator.world import Order, World, subject_of
@@ -86,7 +87,9 @@ class ElevenLabs:
         model = str(body.get("model_id") or DEFAULT_MODEL)
         subject = Subject(self.name, StepKind.AUDIO, model, text if isinstance(text, str) else "")
         entry = self._world.ledger.open(subject, self._world.clock.now())
-        entry.input_sha256 = digest({"voice": request.match_info["voice"], "body": body})
+        entry.after = previous(body)
+        wish = {key: value for key, value in body.items() if key != "previous_request_ids"}
+        entry.input_sha256 = digest({"voice": request.match_info["voice"], "body": wish})
         return entry
 
     def _answer(self, request: web.Request, job: Job, busy: int) -> web.Response:

@@ -20,6 +20,7 @@ VOICES: Mapping[str, str] = {"21m00Tcm4TlvDq8ikWAM": "Rachel", "JBFqnCBsd6RMkjVD
 _DEFAULT_FORMAT = "mp3_44100_128"
 _CODECS = frozenset({"mp3", "opus", "wav", "pcm", "ulaw", "alaw"})
 _VOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MAX_PREVIOUS = 3
 _MAX_CHARACTERS = 10_000
 
 
@@ -44,6 +45,10 @@ def read_wish(request: web.Request, body: dict[str, Any] | None) -> Wish | web.R
         return invalid("body", "text", "Field required")
     if len(text) > _MAX_CHARACTERS:
         return error(400, "max_character_limit_exceeded", f"At most {_MAX_CHARACTERS} characters.")
+    if len(previous(body)) > _MAX_PREVIOUS:
+        return invalid("body", "previous_request_ids", f"List should have at most {_MAX_PREVIOUS} items")
+    if previous(body) and str(body.get("model_id")).startswith("eleven_v3"):
+        return error(400, "unsupported_model", "Request stitching is not supported with this model.")
     if not _VOICE_ID.fullmatch(voice):
         return error(404, "voice_not_found", f"A voice with the voice_id {voice!r} was not found.")
     output_format = request.query.get("output_format", _DEFAULT_FORMAT)
@@ -62,6 +67,12 @@ def read_wish(request: web.Request, body: dict[str, Any] | None) -> Wish | web.R
         language=body.get("language_code"),
         format=output_format,
     )
+
+
+def previous(body: dict[str, Any]) -> list[str]:
+    """Return the requests that a narration is to go on from."""
+    named = body.get("previous_request_ids")
+    return [str(name) for name in named] if isinstance(named, list) else []
 
 
 def aligned(alignment: Alignment | None) -> dict[str, Any] | None:
