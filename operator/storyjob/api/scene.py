@@ -108,6 +108,9 @@ class StepStatus(ApiModel):
     phase: Annotated[StepPhase, Field(description="Where the step stands.")] = StepPhase.WAITING
     attempt: Annotated[int, Field(ge=0, description="How many attempts were begun, over the step's whole life.")] = 0
     failures: Annotated[int, Field(ge=0, description="Failed attempts that count against `retry.limit`.")] = 0
+    throttles: Annotated[
+        int, Field(ge=0, description="How often in a row the provider was too busy or away to take it; never counted.")
+    ] = 0
     allowance: Annotated[
         str | None,
         Field(max_length=64, description="What the failures are counted for: a new wish starts from 0."),

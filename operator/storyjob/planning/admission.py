@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from storyjob.api.mediaprovider import Limits
 from storyjob.planning.circuit import Circuit
+from storyjob.planning.halt import Halt
 from storyjob.planning.plan import Offer
 
 MINUTE = timedelta(minutes=1)
@@ -28,6 +29,8 @@ class Room:
     buying: Container[str] = ()
     """Input hashes that are being bought in this namespace."""
     circuit: Circuit = CLOSED
+    halt: Halt | None = None
+    """The provider refuses the account."""
     unanswered: int = 0
     """Purchases that were begun and not answered yet."""
 
@@ -46,11 +49,17 @@ def admit(offers: Iterable[Offer], room: Room, now: datetime) -> Admission:
         return Admission([], room.paused_until)
     if room.circuit.state(now) == "Open":
         return Admission([], room.circuit.until)
+    if room.halt is not None and now < room.halt.until:
+        return Admission([], room.halt.until)
     free = room.circuit.room(max(0, room.limits.concurrent - room.in_flight), room.unanswered, now)
+    if room.halt is not None:
+        free = room.halt.room(free, room.unanswered, now)
     rate = room.limits.requests_per_minute
     recent = [moment for moment in room.started if moment > now - MINUTE]
     by_rate = free if rate is None else max(0, rate - len(recent))
-    admitted = heapq.nsmallest(min(free, by_rate), _distinct(offers, room.buying), key=_order)
+    admitted = heapq.nsmallest(
+        min(free, by_rate), _distinct(offers, room.buying), key=_tried_last if room.halt else _order
+    )
     limited = rate is not None and by_rate - len(admitted) <= 0 < free
     first = recent[0] if recent else now
     return Admission(admitted, first + MINUTE if limited else None)
@@ -67,3 +76,8 @@ def _distinct(offers: Iterable[Offer], buying: Container[str]) -> Iterable[Offer
 
 def _order(offer: Offer) -> tuple[int, datetime, str, int]:
     return offer.order
+
+
+def _tried_last(offer: Offer) -> tuple[bool, tuple[int, datetime, str, int]]:
+    """Sort what was refused itself behind the rest: it may be the only one that the account has no right to."""
+    return offer.refused, offer.order

@@ -144,6 +144,7 @@ def _processing(plan: StoryPlan, still: Standstill) -> Verdict:
     waits = Counter(plan.waiting.values())
     parts += [f"{count} × {reason}" for reason, count in waits.most_common(2)]
     problems = [problem.message for view in plan.views for problem in view.problems]
+    problems += [problem.message for problem in plan.halts.values()]
     if problems:
         parts.append(_named(problems))
     reason = Reason.STORAGE if still.storage else Reason.GENERATING if begun else Reason.PENDING

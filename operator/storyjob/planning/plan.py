@@ -27,6 +27,8 @@ class Offer:
     estimated: Decimal | None
     order: tuple[int, datetime, str, int]
     """Sorts offers of all stories: priority, age of the story, its name, place in the story."""
+    refused: bool = False
+    """Whether its last attempt was refused for the account's sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class StoryPlan:
     offers: list[Offer] = field(default_factory=list)
     searches: list[Search] = field(default_factory=list)
     waiting: dict[StepId, Reason] = field(default_factory=dict)
+    halts: dict[str, Problem] = field(default_factory=dict)
+    """By provider: why it takes nothing of this story until a person acts."""
     wake_at: datetime | None = None
 
     def wake(self, at: datetime) -> None:

@@ -21,7 +21,9 @@ REASONS: dict[FailureKind, Reason] = {
 
 # Waiting for a busy or absent provider costs nothing, so it is never counted against the limit.
 FREE = frozenset({FailureKind.THROTTLED, FailureKind.UNAVAILABLE})
-FINAL = frozenset({FailureKind.REFUSED, FailureKind.INVALID, FailureKind.UNAUTHORIZED, FailureKind.QUOTA})
+# Not the step's fault: it waits until its provider takes something again, which is seen to for all steps at once.
+HELD = frozenset({FailureKind.UNAUTHORIZED, FailureKind.QUOTA})
+FINAL = frozenset({FailureKind.REFUSED, FailureKind.INVALID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Again:
     at: datetime
     failures: int
     reason: Reason
+    throttles: int = 0
+    """How often in a row nothing was taken; the pauses grow with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,23 @@ class GiveUp:
 Verdict = Again | GiveUp
 
 
-def verdict(failure: Failure, failures: int, policy: Retry, *, attempt: int, now: datetime) -> Verdict:
-    """Return what follows a failure, given how many were counted before it and the attempt's number."""
+def after_rejection(failure: Failure, failures: int, policy: Retry, *, throttles: int, now: datetime) -> Verdict:
+    """Return what follows a request that was surely not taken, given what was counted before it."""
     reason = REASONS[failure.kind]
+    if failure.kind in HELD:
+        return Again(now, failures, reason, throttles)
     if failure.kind in FREE:
-        return Again(now + _pause(policy, attempt, failure.retry_after), failures, reason)
-    counted = failures + 1
+        pause = _pause(policy, throttles + 1, failure.retry_after)
+        return Again(now + pause, failures, reason, throttles + 1)
+    return after_failure(failure, failures, policy, now=now)
+
+
+def after_failure(failure: Failure, failures: int, policy: Retry, *, now: datetime) -> Verdict:
+    """Return what follows a job that ended badly, given how many were counted before it.
+
+    It was taken and may have cost money, so it is counted whatever the provider calls it.
+    """
+    reason, counted = REASONS[failure.kind], failures + 1
     if failure.kind in FINAL or counted > policy.limit:
         return GiveUp(counted, reason)
     return Again(now + _pause(policy, counted, failure.retry_after), counted, reason)

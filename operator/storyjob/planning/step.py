@@ -105,6 +105,7 @@ def intend(  # noqa: PLR0913 (one argument for each thing that must be known bef
         previous_cost=text(step_spent(step)),
         possible_duplicate=text(_doubled(step, input_hash)),
         resolution=step.resolution,
+        throttles=step.throttles if step.allowance == allowance else 0,
     )
     return _move(fresh, Event.INTEND, P.SUBMITTING)
 
@@ -126,6 +127,7 @@ def accept(step: StepStatus, accepted: Accepted, now: datetime) -> StepStatus:
         job_id=accepted.job_id,
         handles=dict(accepted.handles) or None,
         submitted_at=now,
+        throttles=0,
         lost_at=None,
         reason=None,
         message=None,
@@ -151,6 +153,7 @@ def _ended(
         event,
         P.WAITING if again else P.FAILED,
         failures=verdict.failures,
+        throttles=verdict.throttles if isinstance(verdict, Again) else 0,
         retry_at=_whole(verdict.at) if isinstance(verdict, Again) else None,
         finished_at=now,
         lost_at=None,

@@ -12,6 +12,7 @@ from storyjob.api.step import StepKind
 from storyjob.api.wishes import AudioRequest
 from storyjob.planning.cost import estimate
 from storyjob.planning.desire import Desire, Standing, desire
+from storyjob.planning.halt import REFUSALS
 from storyjob.planning.hashing import maker
 from storyjob.planning.plan import Offer, SceneView, Search, StoryPlan
 from storyjob.planning.turns import Turns
@@ -92,6 +93,9 @@ def _plan_step(
     provider = _provider(scene_view.spec, wish.kind, view.providers)
     if provider is not None and provider.halted_by is not None:
         plan.waiting[step] = provider.halted_by
+        if provider.halt is not None:
+            name = plan.offers[-1].provider
+            plan.halts[name] = Problem(provider.halted_by, f'MediaProvider "{name}": {provider.halt}')
 
 
 def _search(plan: StoryPlan, view: StoryView, spec: SceneSpec, step: StepId, wanted: str) -> bool:
@@ -121,6 +125,7 @@ def _offer(view: StoryView, spec: SceneSpec, step: StepId, wish: Desire, wanted:
         allowance=allowance,
         estimated=price_of(provider, spec, wish.kind),
         order=(-view.story.spec.priority, meta.creation_timestamp, meta.name, spec.index),
+        refused=wish.step.reason in REFUSALS,
     )
 
 

@@ -80,7 +80,7 @@ def _trouble(plan: StoryPlan, verdict: Verdict) -> list[Claim]:
     claims: list[Claim] = []
     if verdict.degraded:
         claims.append(Claim(C.DEGRADED, True, Reason.SCENES_MISSING, verdict.degraded))
-    problems = [problem for view in plan.views for problem in view.problems]
+    problems = [problem for view in plan.views for problem in view.problems] + list(plan.halts.values())
     if problems and verdict.phase in ("Pending", "Processing"):
         claims.append(Claim(C.STALLED, True, problems[0].reason, problems[0].message))
     lost = [f"{view.spec.name}/{kind}" for view in plan.views for kind, wish in view.desires.items() if wish.lost]

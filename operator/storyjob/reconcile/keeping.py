@@ -19,7 +19,7 @@ from storyjob.media.fetch import Fetched
 from storyjob.media.keep import Made, Slot, keep
 from storyjob.media.record import Record
 from storyjob.planning import step as turns
-from storyjob.planning.retry import verdict
+from storyjob.planning.retry import after_failure
 from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.fetching import fetch_result
@@ -130,7 +130,7 @@ async def _cannot_take(world: World, attempt: AttemptRef, message: str) -> None:
 
     def turn(step: StepStatus) -> StepStatus:
         held = step if step.phase is not StepPhase.SUBMITTING else turns.hold(step, Reason.BAD_MEDIA, message, now())
-        end = verdict(Failure(FailureKind.FAILED, message), step.failures, policy, attempt=step.attempt, now=now())
+        end = after_failure(Failure(FailureKind.FAILED, message), step.failures, policy, now=now())
         cost = Decimal(step.estimated_cost) if step.estimated_cost else None
         return turns.fail(held, message, replace(end, reason=Reason.BAD_MEDIA), now(), cost)
 

@@ -12,18 +12,21 @@ from pydantic import ValidationError
 from storyjob.ambient import monotonic
 from storyjob.api.errors import StorageError
 from storyjob.api.mediaprovider import MediaProvider
-from storyjob.api.resource import ApiModel
+from storyjob.api.resource import RETRY_ANNOTATION, ApiModel
 from storyjob.api.scene import Scene
+from storyjob.api.step import StepKind
 from storyjob.api.storyjob import StoryJob
 from storyjob.cluster.cache import Cache, Key, key_of
 from storyjob.cluster.errors import ClusterError, NotFound, TestFailed
 from storyjob.cluster.resources import PROVIDERS, SCENES, STORYJOBS, Resource
+from storyjob.planning.admission import MINUTE
 from storyjob.reconcile import metrics
+from storyjob.reconcile.halts import lift
 from storyjob.reconcile.provider import reconcile_provider
 from storyjob.reconcile.queue import Item, Kind, Queue, Stale
 from storyjob.reconcile.scene import reconcile_scene
 from storyjob.reconcile.storyjob import reconcile_story, withdraw
-from storyjob.reconcile.world import World
+from storyjob.reconcile.world import World, provider_key
 
 _log = logging.getLogger(__name__)
 
@@ -62,11 +65,22 @@ class Operator:
             withdraw(self._world, story)
             self._world.desk.forget_story(story.metadata.uid)
             self._world.events.forget(story.metadata.uid)
-        elif caches.stories.put(story):
+            return
+        before = caches.stories.get(key)
+        if caches.stories.put(story):
+            self._heed_retry(before, story)
             self.enqueue(Kind.STORY, key)
             if story.metadata.terminating:
                 for scene in self._world.scenes_of(story):
                     self.enqueue(Kind.SCENE, key_of(scene))
+
+    def _heed_retry(self, before: StoryJob | None, story: StoryJob) -> None:
+        """Try again what refuses the account in the namespace of a story that a person asked to be tried again."""
+        asked = story.metadata.annotations.get(RETRY_ANNOTATION)
+        if before is None or asked == before.metadata.annotations.get(RETRY_ANNOTATION):
+            return
+        for key in [key for key in self._world.desk.halts if key.namespace == story.metadata.namespace]:
+            lift(self._world, key)
 
     def saw_scene(self, body: dict[str, Any], *, gone: bool) -> None:
         """Take in a Scene that was seen or is gone."""
@@ -98,6 +112,7 @@ class Operator:
             self.enqueue(Kind.PROVIDER, key)
         if changed:
             self._world.desk.circuits.pop(key, None)  # what a person changed is worth another try
+            lift(self._world, key)
         for story in caches.stories if changed else ():
             if story.metadata.namespace == key.namespace and story.status.phase != "Completed":
                 self.enqueue(Kind.STORY, key_of(story))
@@ -159,6 +174,7 @@ class Operator:
         """Begin to act: what came before is known from the cluster alone, and every object is looked at."""
         world = self._world
         world.desk.awake_since = moment
+        world.desk.started = _started(world, moment)
         for provider in world.caches.providers:
             self.enqueue(Kind.PROVIDER, key_of(provider))
         for story in world.caches.stories:
@@ -187,6 +203,18 @@ class Operator:
         finally:
             metrics.RECONCILES.labels(item.kind, result).inc()
             metrics.RECONCILE_SECONDS.labels(item.kind).observe(monotonic() - began)
+
+
+def _started(world: World, moment: datetime) -> dict[Key, list[datetime]]:
+    """Return what the Scenes say of the purchases of the last minute, so that a restart is no way around a rate."""
+    found: dict[Key, list[datetime]] = {}
+    for scene in world.caches.scenes:
+        for kind in StepKind:
+            step = scene.step(kind)
+            key = provider_key(scene, step)
+            if key is not None and step.intent_at is not None and step.intent_at > moment - MINUTE:
+                found.setdefault(key, []).append(step.intent_at)
+    return {key: sorted(moments) for key, moments in found.items()}
 
 
 _RECONCILERS = {

@@ -17,6 +17,7 @@ from storyjob.cluster.resources import PROVIDERS
 from storyjob.planning.admission import CLOSED, MINUTE, Admission, Room, admit
 from storyjob.planning.plan import Offer
 from storyjob.planning.view import StepId
+from storyjob.reconcile.halts import lift_if_mended
 from storyjob.reconcile.providerstatus import write_provider_status
 from storyjob.reconcile.purchase import purchase
 from storyjob.reconcile.queue import Item, Kind
@@ -41,6 +42,7 @@ async def reconcile_provider(world: World, key: Key) -> None:
         await _let_go(world, provider)
         return
     provider = await _hold(world, provider)
+    lift_if_mended(world, provider)
     if blocked is None:
         await publish_signing_key(world, provider)
     if blocked is None and world.gate.may_buy:
@@ -59,7 +61,8 @@ def _admit(world: World, provider: MediaProvider) -> None:
     paused, buying = world.desk.paused.get(key), world.being_bought(key.namespace)
     unanswered = sum(other == key for other, _ in world.desk.buying.values())
     circuit = world.desk.circuits.get(key, CLOSED)
-    room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying, circuit, unanswered)
+    halt = world.desk.halts.get(key)
+    room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying, circuit, halt, unanswered)
     admission: Admission = admit(offers, room, moment)
     world.desk.started[key] = [*started, *(moment for _ in admission.admitted)]
     _take(world, key, admission.admitted)

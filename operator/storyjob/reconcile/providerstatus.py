@@ -14,6 +14,7 @@ from storyjob.cluster.objects import write_status
 from storyjob.cluster.resources import PROVIDERS
 from storyjob.planning.admission import CLOSED
 from storyjob.planning.circuit import Circuit
+from storyjob.planning.halt import REMEDIES, Halt
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.world import World
 
@@ -55,7 +56,8 @@ def _status(
 ) -> MediaProviderStatus:
     generation = provider.metadata.generation
     claims = [*_readiness(world, provider, blocked), *_trouble(circuit, moment)]
-    message = circuit.message or provider.status.last_error
+    halt = world.desk.halts.get(key_of(provider))
+    message = (halt.message if halt else None) or circuit.message or provider.status.last_error
     return provider.status.model_copy(
         update={
             "observed_generation": generation,
@@ -67,13 +69,29 @@ def _status(
 
 
 def _readiness(world: World, provider: MediaProvider, blocked: str | None) -> list[Claim]:
-    reason = world.vendors.blocked_by(key_of(provider))
+    reason, halt = world.vendors.blocked_by(key_of(provider)), world.desk.halts.get(key_of(provider))
+    if blocked is None and halt is not None:
+        return _halted(halt)
     if blocked is None:
         return [_usable(world, provider), Claim(ConditionType.CREDENTIALS_VALID, True, Reason.AVAILABLE, "")]
     claims = [Claim(ConditionType.READY, False, reason, blocked), Claim(ConditionType.STALLED, True, reason, blocked)]
     if reason is Reason.CREDENTIALS:
         claims.append(Claim(ConditionType.CREDENTIALS_VALID, False, reason, blocked))
     return claims
+
+
+def _halted(halt: Halt) -> list[Claim]:
+    remedy = REMEDIES[halt.reason]
+    what = f"{halt.message} Nothing is bought until {remedy}."
+    if halt.reason is Reason.UNAUTHORIZED:
+        credentials = Claim(ConditionType.CREDENTIALS_VALID, False, halt.reason, what)
+    else:
+        credentials = Claim(ConditionType.CREDENTIALS_VALID, True, Reason.AVAILABLE, "")
+    return [
+        Claim(ConditionType.READY, False, halt.reason, what),
+        Claim(ConditionType.STALLED, True, halt.reason, what),
+        credentials,
+    ]
 
 
 def _usable(world: World, provider: MediaProvider) -> Claim:

@@ -17,14 +17,14 @@ from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
 from storyjob.planning import step as turns
-from storyjob.planning.admission import CLOSED
 from storyjob.planning.hashing import input_hash, maker
 from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
-from storyjob.planning.retry import FREE, verdict
+from storyjob.planning.retry import FREE, after_rejection
 from storyjob.providers.base import Attempt, Provider, Request
 from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.halts import note_answer
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.remember import remember, write_step
 from storyjob.reconcile.requests import build_request, still_hash
@@ -101,8 +101,7 @@ async def _submit(
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
         _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)
         return Unknown(f"The request broke in the operator: {type(error).__name__}")
-    key = key_of(provider)
-    world.desk.circuits[key] = world.desk.circuits.get(key, CLOSED).after(outcome, now())
+    note_answer(world, key_of(provider), outcome)
     return outcome
 
 
@@ -154,11 +153,9 @@ async def _rejected(world: World, attempt: AttemptRef, provider: Key, failure: F
     policy = world.retry_policy(attempt.scene)
 
     def turn(step: StepStatus) -> StepStatus:
-        end = verdict(failure, step.failures, policy, attempt=step.attempt, now=now())
+        end = after_rejection(failure, step.failures, policy, throttles=step.throttles, now=now())
         return turns.reject(step, failure, end, now())
 
-    if failure.kind is FailureKind.UNAUTHORIZED:
-        world.vendors.distrust(provider)
     if failure.kind in FREE and failure.retry_after:
         world.desk.pause(provider, failure.retry_after)
     await remember(world, attempt, turn)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from storyjob.ambient import monotonic, now
+from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.reasons import Reason
 from storyjob.api.resource import JOBS_FINALIZER, RETRY_ANNOTATION
 from storyjob.api.scene import Scene, SceneSpec
@@ -148,10 +149,16 @@ async def _providers(world: World, story: StoryJob, specs: tuple[SceneSpec, ...]
         provider = world.caches.providers.get(Key(story.metadata.namespace, name))
         if provider is not None and not provider.metadata.terminating:
             await world.vendors.refresh(provider)
-            circuit = world.desk.circuits.get(key_of(provider), CLOSED)
-            halted = Reason.CIRCUIT_OPEN if circuit.state(now()) == "Open" else None
-            found[name] = replace(world.vendors.view(provider), halted_by=halted)
+            found[name] = _as_seen(world, provider)
     return found
+
+
+def _as_seen(world: World, provider: MediaProvider) -> ProviderView:
+    key, view = key_of(provider), world.vendors.view(provider)
+    halt, circuit = world.desk.halts.get(key), world.desk.circuits.get(key, CLOSED)
+    if halt is not None:
+        return replace(view, halted_by=halt.reason, halt=halt.message)
+    return replace(view, halted_by=Reason.CIRCUIT_OPEN if circuit.state(now()) == "Open" else None)
 
 
 def _by_name(world: World, story: StoryJob) -> dict[str, Scene]:

@@ -98,6 +98,16 @@ class Vendors:
         if (entry := self._entries.get(key)) is not None:
             entry.refused = True
 
+    def trust(self, key: Key) -> None:
+        """Read the credentials only now and then again: the provider took something, or is to be tried anew."""
+        if (entry := self._entries.get(key)) is not None:
+            entry.refused = False
+
+    def refused(self, key: Key) -> bool:
+        """Return whether the provider refused the credentials that are in memory."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.refused
+
     def _is_fresh(self, entry: _Entry, provider: MediaProvider) -> bool:
         same = entry.uid == provider.metadata.uid and entry.generation == provider.metadata.generation
         return same and not entry.refused and entry.blocked is None and self._now() - entry.read_at < FRESH_SECONDS

@@ -20,10 +20,11 @@ from storyjob.media.recover import recover as find_stored
 from storyjob.planning import step as turns
 from storyjob.planning.actions import Recover
 from storyjob.planning.live import after_stop
-from storyjob.planning.retry import verdict
+from storyjob.planning.retry import after_failure
 from storyjob.providers.base import Job, Provider
 from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.halts import note_refusal
 from storyjob.reconcile.keeping import keep_result, step_output
 from storyjob.reconcile.remember import remember
 from storyjob.reconcile.world import World
@@ -102,7 +103,7 @@ async def observed(world: World, attempt: AttemptRef, step: StepStatus, observat
             message = observation.message or "The provider no longer knows the job or its output."
             await recover(world, attempt, step, Recover(Reason.OUTPUT_LOST, message))
         case JobPhase.SUCCEEDED | JobPhase.FAILED | JobPhase.CANCELED:
-            await _ended_badly(world, attempt, observation)
+            await _ended_badly(world, attempt, step, observation)
         case JobPhase.UNREACHABLE:
             await _not_told(world, attempt, step, observation)
         case JobPhase.QUEUED | JobPhase.RUNNING:
@@ -117,24 +118,26 @@ async def _not_told(world: World, attempt: AttemptRef, step: StepStatus, observa
     _log.warning("%s %s: no answer about its job: %s", attempt.scene, attempt.kind, why)
     if failure is None:
         return
-    if failure.kind is FailureKind.UNAUTHORIZED and step.provider:
-        world.vendors.distrust(Key(attempt.scene.namespace, step.provider))
+    if step.provider:
+        note_refusal(world, Key(attempt.scene.namespace, step.provider), failure)
     scene = world.caches.scenes.get(attempt.scene)
     if failure.kind is FailureKind.INVALID and scene is not None:
         note = f"{attempt.kind}: {failure.message}"
         await world.events.tell("Scene", scene.metadata, Reason.INVALID_REQUEST, note, level="Warning")
 
 
-async def _ended_badly(world: World, attempt: AttemptRef, observation: Observation) -> None:
+async def _ended_badly(world: World, attempt: AttemptRef, step: StepStatus, observation: Observation) -> None:
     failure = observation.failure or Failure(
         FailureKind.FAILED, observation.message or f"The job is {observation.phase}."
     )
     policy = world.retry_policy(attempt.scene)
 
     def turn(step: StepStatus) -> StepStatus:
-        end = verdict(failure, step.failures, policy, attempt=step.attempt, now=now())
+        end = after_failure(failure, step.failures, policy, now=now())
         return turns.fail(step, failure.message, end, now(), observation.cost)
 
+    if step.provider:
+        note_refusal(world, Key(attempt.scene.namespace, step.provider), failure)
     await remember(world, attempt, turn)
 
 

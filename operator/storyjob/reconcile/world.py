@@ -26,6 +26,7 @@ from storyjob.media.layout import Layout
 from storyjob.media.shot import Segment
 from storyjob.media.store import Store
 from storyjob.planning.circuit import Circuit
+from storyjob.planning.halt import Halt
 from storyjob.planning.hashing import InputHashes
 from storyjob.planning.live import Memory
 from storyjob.planning.plan import Offer
@@ -131,8 +132,11 @@ class Desk:
     published: dict[str, float] = field(default_factory=dict)
     """By story uid: when its status was last written, monotonic seconds."""
     started: dict[Key, list[datetime]] = field(default_factory=dict)
+    """By provider: when purchases were begun in the last minute."""
     paused: dict[Key, datetime] = field(default_factory=dict)
     circuits: dict[Key, Circuit] = field(default_factory=dict)
+    halts: dict[Key, Halt] = field(default_factory=dict)
+    """Providers that refuse the account."""
     counted: dict[Key, float] = field(default_factory=dict)
     """By provider: since when its status is behind what is under way, monotonic seconds."""
 

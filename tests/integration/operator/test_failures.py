@@ -74,18 +74,49 @@ def test_wrong_credentials_are_told_and_can_be_mended(place: Place) -> None:
     secret = f"wrong-{place.tag}"
     place.secret(secret, {"token": "r8_nobody"})
     place.providers("pictures", credentials={"secretRef": {"name": secret, "key": "token"}})
-    name = place.make()
-    failed(place, name)
-    told = condition(place.scene_of(name, "forest"), "Failed")
+    provider = place.names["pictures"]
+    name = place.make(retry={"limit": 0})
+    story = place.until(name, lambda found: is_true(found, "Stalled"))[-1]
+    told = condition(story, "Stalled")
     assert told["reason"] == "Unauthorized"
+    assert provider in told["message"]
     assert "authentication token" in told["message"]
+    assert is_true(story, "Reconciling"), "it goes on by itself, so it has not failed"
+    seen = place.until(provider, lambda found: is_true(found, "Stalled"), kind="mediaproviders")[-1]
+    for type_ in ("Ready", "CredentialsValid"):
+        assert (condition(seen, type_)["status"], condition(seen, type_)["reason"]) == ("False", "Unauthorized")
+    step = place.step_until(name, "forest", lambda found: found.get("reason") == "Unauthorized")
+    assert (step["phase"], step.get("failures", 0)) == ("Waiting", 0)
     assert "r8_nobody" not in json.dumps(place.scene_of(name, "forest")) + place.stage.operator.tail(10_000)
     assert [entry["outcome"] for entry in place.bought()] == ["rejected 401"]
 
     place.secret(secret, {"token": "r8_simulator"})
-    place.retry(name)
-    place.until(name, lambda found: found["status"]["phase"] == "Completed")
+    story = place.completed(name)
+    assert not is_true(story, "Stalled")
     assert [entry["outcome"] for entry in place.bought()] == ["rejected 401", "accepted"]
+    warnings = [event["reason"] for event in place.events(provider) if event["type"] == "Warning"]
+    assert warnings == ["Unauthorized"]
+
+
+def test_an_empty_account_stops_its_provider_and_no_step_is_failed_by_it(place: Place) -> None:
+    scenes = [place.scene(f"s{nth}") for nth in range(6)]
+    provider = place.provider("pictures", limits={"concurrent": 2})
+    hit(place, "status", status=402, message="Insufficient credit", times=2)
+    name = place.make(*scenes, retry={"limit": 0})
+    story = place.until(name, lambda found: is_true(found, "Stalled"))[-1]
+    assert condition(story, "Stalled")["reason"] == "QuotaExhausted"
+    assert "Insufficient credit" in condition(story, "Stalled")["message"]
+    assert kstatus(story) == "InProgress"
+    seen = place.until(provider, lambda found: is_true(found, "Stalled"), kind="mediaproviders")[-1]
+    assert condition(seen, "Ready")["reason"] == "QuotaExhausted"
+    assert is_true(seen, "CredentialsValid")
+    assert len(place.bought()) <= 2, "six scenes do not ask six times"
+
+    place.provider("pictures", name=provider, limits={"concurrent": 3})
+    story = place.completed(name)
+    assert [entry["outcome"] for entry in place.bought()].count("accepted") == 6
+    assert story["status"]["cost"]["spent"] == "0.15"
+    assert all(place.step_of(name, each["name"]).get("failures", 0) == 0 for each in scenes)
 
 
 def test_a_busy_vendor_is_waited_for_and_not_counted(place: Place) -> None:

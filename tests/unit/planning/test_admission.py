@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyjob.api.mediaprovider import Limits
+from storyjob.api.reasons import Reason
 from storyjob.planning.admission import Room, admit
+from storyjob.planning.halt import Halt
 from storyjob.planning.plan import Offer
 from support.builders import NOW, a_hash, an_offer, at, step_name
 from support.properties import quick
@@ -80,6 +83,24 @@ def test_of_equal_wishes_of_several_stories_only_the_first_begins() -> None:
 def test_what_is_being_bought_already_is_not_bought_beside_it() -> None:
     offer = an_offer()
     assert admit([offer], room(buying={offer.input_hash}), NOW).admitted == []
+
+
+HALT = Halt(Reason.QUOTA, "no credit", at(30))
+
+
+def test_a_provider_that_refuses_the_account_is_left_alone_and_then_tried_with_one() -> None:
+    found = admit(offers(4), room(halt=HALT), NOW)
+    assert (found.admitted, found.again_at) == ([], at(30))
+    assert len(admit(offers(4), room(halt=HALT), at(30)).admitted) == 1
+    assert admit(offers(4), room(halt=HALT, unanswered=1), at(30)).admitted == []
+
+
+def test_what_was_refused_itself_does_not_try_for_the_others() -> None:
+    first, second = offers(2)
+    found = admit([replace(first, refused=True), second], room(halt=HALT), at(30))
+    assert [step_name(offer.step) for offer in found.admitted] == [step_name(second.step)]
+    alone = admit([replace(first, refused=True)], room(halt=HALT), at(30))
+    assert len(alone.admitted) == 1
 
 
 @quick

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from storyjob.api.outcome import Failure, FailureKind
 from storyjob.api.reasons import Reason
 from storyjob.api.storyjob import Retry
-from storyjob.planning.retry import FINAL, FREE, Again, GiveUp, Verdict, pause_after, verdict
+from storyjob.planning.retry import (
+    FINAL,
+    FREE,
+    HELD,
+    Again,
+    GiveUp,
+    Verdict,
+    after_failure,
+    after_rejection,
+    pause_after,
+)
 from support.builders import NOW, at
 from support.properties import quick
 
@@ -17,20 +27,24 @@ POLICY = Retry(limit=3, backoff_seconds=5, factor=2, max_backoff_seconds=300)
 KIND = FailureKind
 
 
-def after(kind: FailureKind, failures: int = 0, *, attempt: int = 1, asked: float | None = None) -> Verdict:
-    return verdict(Failure(kind, "no", retry_after=asked), failures, POLICY, attempt=attempt, now=NOW)
+def after(kind: FailureKind, failures: int = 0, *, throttles: int = 0, asked: float | None = None) -> Verdict:
+    return after_rejection(Failure(kind, "no", retry_after=asked), failures, POLICY, throttles=throttles, now=NOW)
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        pytest.param(KIND.THROTTLED, Again(at(5), 0, Reason.THROTTLED), id="a busy provider is waited for, uncounted"),
-        pytest.param(KIND.UNAVAILABLE, Again(at(5), 0, Reason.UNAVAILABLE), id="so is one that is away"),
+        pytest.param(KIND.THROTTLED, Again(at(5), 0, Reason.THROTTLED, 1), id="a busy provider is waited for"),
+        pytest.param(KIND.UNAVAILABLE, Again(at(5), 0, Reason.UNAVAILABLE, 1), id="so is one that is away"),
         pytest.param(KIND.FAILED, Again(at(5), 1, Reason.GENERATION_FAILED), id="a failed job counts"),
         pytest.param(KIND.REFUSED, GiveUp(1, Reason.REFUSED), id="a content filter says the same again"),
         pytest.param(KIND.INVALID, GiveUp(1, Reason.INVALID_REQUEST), id="a request that is never taken"),
-        pytest.param(KIND.UNAUTHORIZED, GiveUp(1, Reason.UNAUTHORIZED), id="credentials that a person must mend"),
-        pytest.param(KIND.QUOTA, GiveUp(1, Reason.QUOTA), id="an account that a person must fill"),
+        pytest.param(
+            KIND.UNAUTHORIZED,
+            Again(NOW, 0, Reason.UNAUTHORIZED),
+            id="a wrong key halts the provider",
+        ),
+        pytest.param(KIND.QUOTA, Again(NOW, 0, Reason.QUOTA), id="so does an empty account"),
     ],
 )
 def test_the_first_failure(kind: FailureKind, expected: Verdict) -> None:
@@ -38,8 +52,15 @@ def test_the_first_failure(kind: FailureKind, expected: Verdict) -> None:
 
 
 def test_every_kind_of_failure_has_its_rule() -> None:
-    assert FREE | FINAL | {KIND.FAILED} == set(KIND)
-    assert not FREE & FINAL
+    assert FREE | FINAL | HELD | {KIND.FAILED} == set(KIND)
+    assert len(FREE) + len(FINAL) + len(HELD) + 1 == len(KIND)
+
+
+@pytest.mark.parametrize("kind", set(KIND) - FINAL)
+def test_a_job_that_was_taken_and_ended_badly_counts_whatever_it_is_called(kind: FailureKind) -> None:
+    found = after_failure(Failure(kind, "no"), 1, POLICY, now=NOW)
+    assert (found.failures, isinstance(found, Again)) == (2, True)
+    assert isinstance(after_failure(Failure(kind, "no"), POLICY.limit, POLICY, now=NOW), GiveUp)
 
 
 @pytest.mark.parametrize(
@@ -56,17 +77,17 @@ def test_a_failed_job_is_tried_again_as_often_as_the_story_says(failures: int, e
 
 
 @pytest.mark.parametrize(
-    ("attempt", "asked", "expected"),
+    ("throttles", "asked", "expected"),
     [
-        pytest.param(1, 60, 60, id="longer than our pause"),
-        pytest.param(4, 1, 40, id="never shorter than our pause"),
+        pytest.param(0, 60, 60, id="longer than our pause"),
+        pytest.param(3, 1, 40, id="never shorter than our pause"),
         pytest.param(50, None, 300, id="no longer than the longest pause by ourselves"),
-        pytest.param(1, 900, 900, id="but as long as the provider asks"),
+        pytest.param(0, 900, 900, id="but as long as the provider asks"),
     ],
 )
-def test_how_long_a_busy_provider_is_left_alone(attempt: int, asked: float | None, expected: float) -> None:
-    found = after(KIND.THROTTLED, 3, attempt=attempt, asked=asked)
-    assert found == Again(at(expected), 3, Reason.THROTTLED)
+def test_how_long_a_busy_provider_is_left_alone(throttles: int, asked: float | None, expected: float) -> None:
+    found = after(KIND.THROTTLED, 3, throttles=throttles, asked=asked)
+    assert found == Again(at(expected), 3, Reason.THROTTLED, throttles + 1)
 
 
 @quick

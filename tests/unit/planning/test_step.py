@@ -70,6 +70,14 @@ FROM: dict[Event, set[P]] = {
 }
 
 
+def test_throttles_are_counted_until_a_provider_takes_something() -> None:
+    busy = turns.reject(a_step(P.SUBMITTING), FAILURE, Again(at(5), 0, Reason.THROTTLED, 3), NOW)
+    again = intend(busy, allowance=busy.allowance)
+    assert (busy.throttles, again.throttles) == (3, 3)
+    assert turns.accept(again, Accepted("job-1"), NOW).throttles == 0
+    assert intend(busy, allowance="an edit").throttles == 0
+
+
 def cases(*, legal: bool) -> list[object]:
     return [
         pytest.param(

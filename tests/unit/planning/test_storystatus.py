@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,14 @@ def test_trouble_is_said_besides() -> None:
     assert "b/image" in lost.conditions[-1].message
     stalled = status("Processing", providers={"voice": a_provider()})
     assert conditions(stalled) == RUNNING | {"Stalled": "True"}
+
+
+def test_a_provider_that_refuses_the_account_is_named() -> None:
+    empty = replace(a_provider(), halted_by=Reason.QUOTA, halt="no credit left")
+    found = status("Processing", providers=providers() | {FLUX: empty})
+    assert conditions(found) == RUNNING | {"Stalled": "True"}
+    told = found.conditions[-1]
+    assert (told.reason, told.message) == (Reason.QUOTA, 'MediaProvider "flux": no credit left')
 
 
 def test_a_condition_keeps_its_time_while_it_holds_and_is_gone_with_its_trouble() -> None:

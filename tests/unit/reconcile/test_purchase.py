@@ -34,6 +34,7 @@ class Notebook:
 async def told(*, priority: int, known: bool = True) -> Attempt:
     scene, world, notebook = a_scene(), SimpleNamespace(caches=Caches(), gate=Gate()), Notebook()
     world.desk = Desk(now())
+    world.vendors = SimpleNamespace(trust=lambda key: None)
     world.settings = SimpleNamespace(callback_url="https://stories.example/")
     world.story_of = lambda scene: World.story_of(cast(World, world), scene)
     if known:
