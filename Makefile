@@ -14,11 +14,12 @@ IMAGE ?= storyjob:dev
 # Such as --build-arg BASE=… or --network host.
 IMAGE_FLAGS ?=
 SPEED ?= 1
+STORIES ?= 60
 
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup binaries demo down run test unit contract simulation simulate integration bench image chart e2e release-files chart-docs crds lint fmt verify clean
+.PHONY: help setup binaries demo down run test unit contract simulation simulate integration crashes chaos bench image chart e2e release-files chart-docs crds lint fmt verify clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +43,7 @@ down: setup ## Stop what `make demo KEEP=1` left running
 run: setup ## Run control plane, S3, operator, webhook and simulated providers until Ctrl-C
 	$(RUN) storyjob local up --operator
 
-test: unit contract simulation integration ## Run all tests
+test: unit contract simulation integration crashes ## Run all tests
 
 unit: setup ## Run the unit tests
 	$(RUN) pytest tests/unit
@@ -61,6 +62,15 @@ binaries: setup ## Get or build the Kubernetes binaries, once
 
 integration: binaries ## Run the tests against a real API server and S3
 	$(RUN) pytest tests/integration
+
+crashes: binaries ## Kill the operator at each named point, and a few processes at random
+	$(RUN) pytest tests/chaos
+
+chaos: N = 200
+chaos: SEED = # without one it draws one and says which
+chaos: binaries ## Kill, pause and cut off everything while stories are made (N= kills, STORIES=, SEED=)
+	CHAOS_KILLS=$(N) CHAOS_STORIES=$(STORIES) CHAOS_SEED=$(SEED) \
+	  $(RUN) pytest -m chaos tests/chaos
 
 bench: binaries ## Measure (tests/benchmarks)
 	$(RUN) pytest -m bench tests/benchmarks

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from storyjob.local.binaries import Binaries, get_binaries
-from storyjob.local.controlplane import ControlPlane
+from storyjob.local.controlplane import ControlPlane, Options
 from storyjob.local.kubectl import Kubectl
 from storyjob.local.report import Report
 from storyjob.local.s3 import Bucket, S3Server
@@ -57,9 +57,9 @@ def run(work: Coroutine[object, object, None]) -> None:
 
 
 @contextmanager
-def running_cluster(binaries: Binaries, folder: Path) -> Iterator[Cluster]:
+def running_cluster(binaries: Binaries, folder: Path, options: Options | None = None) -> Iterator[Cluster]:
     """Start a control plane in ``folder`` and stop it at the end."""
-    plane = ControlPlane(binaries, folder)
+    plane = ControlPlane(binaries, folder, options)
     run(plane.start())
     try:
         yield Cluster(

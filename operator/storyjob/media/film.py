@@ -13,6 +13,7 @@ from pathlib import Path
 
 from storyjob.api.errors import FilmError
 from storyjob.api.storyjob import OutputFile, Outputs
+from storyjob.killpoint import Act, crossing
 from storyjob.media.captions import Narration, cues
 from storyjob.media.ffmpeg import INPUT, run_ffmpeg
 from storyjob.media.inputs import MAX_BYTES, file_sha256
@@ -73,7 +74,8 @@ class FilmMaker:
                 with tempfile.TemporaryDirectory(prefix="film-", dir=self.workdir) as name:
                     files = await self._make(layout, digest, cut, Path(name))
             manifest = self._manifest(digest, cut, facts, files)
-            await self.store.put(key, manifest_bytes(manifest), content_type=_CONTENT_TYPES[FilmFile.MANIFEST])
+            with crossing(Act.MANIFEST):
+                await self.store.put(key, manifest_bytes(manifest), content_type=_CONTENT_TYPES[FilmFile.MANIFEST])
         return _outputs(manifest, self.store.uri(key))
 
     def _layout(self, namespace: str) -> Layout:
@@ -92,12 +94,11 @@ class FilmMaker:
         lengths = {
             file: seconds if file is FilmFile.FILM else None for file in FilmFile if file is not FilmFile.MANIFEST
         }
-        kept = await together(
-            *(
-                self._upload(layout.film(digest, file), directory / file, file, length)
-                for file, length in lengths.items()
-            )
-        )
+        uploads = [
+            self._upload(layout.film(digest, file), directory / file, file, length) for file, length in lengths.items()
+        ]
+        with crossing(Act.FILM):
+            kept = await together(*uploads)
         return dict(zip(lengths, kept, strict=True))
 
     async def _segments(self, cut: Cut, directory: Path) -> list[Path]:

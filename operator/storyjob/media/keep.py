@@ -11,6 +11,7 @@ from pathlib import Path
 
 from storyjob.api.errors import StorageError
 from storyjob.api.outcome import Alignment
+from storyjob.killpoint import Act, crossing
 from storyjob.media.fetch import Fetched
 from storyjob.media.layout import Layout
 from storyjob.media.record import Record, RecordedAlignment, write_record
@@ -41,7 +42,8 @@ class Made:
 
 async def keep(store: Store, fetched: Fetched, slot: Slot, made: Made, alignment: Alignment | None = None) -> Record:
     """Store bytes, then their record. May be repeated at any time. Raises ``StorageError``."""
-    key = await _keep_bytes(store, fetched, slot)
+    with crossing(Act.BYTES):
+        key = await _keep_bytes(store, fetched, slot)
     media = fetched.media
     record = Record(
         key=key,
@@ -59,7 +61,8 @@ async def keep(store: Store, fetched: Fetched, slot: Slot, made: Made, alignment
         cost=made.cost,
         created_at=made.created_at,
     )
-    await write_record(store, slot.layout.record(slot.input_hash), record)
+    with crossing(Act.RECORD):
+        await write_record(store, slot.layout.record(slot.input_hash), record)
     return record
 
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from storyjob.api.errors import FilmError, MediaError
+from storyjob.killpoint import Act, crossing
 from storyjob.media.ffmpeg import run_ffmpeg
 from storyjob.media.inputs import bring, file_sha256
 from storyjob.media.layout import Layout
@@ -39,7 +40,8 @@ async def make_segment(store: Store, layout: Layout, shot: Shot, look: Look, wor
         except (FilmError, MediaError) as error:
             raise FilmError(f'scene "{shot.name}": {error}') from error
         sha256 = await asyncio.to_thread(file_sha256, output)
-        await store.upload(segment.key, output, content_type="video/mp4", sha256=sha256)
+        with crossing(Act.SEGMENT):
+            await store.upload(segment.key, output, content_type="video/mp4", sha256=sha256)
     return segment
 
 

@@ -16,6 +16,7 @@ from storyjob.cluster.cache import key_of
 from storyjob.cluster.errors import Conflict, Invalid, NotFound
 from storyjob.cluster.objects import replace_spec
 from storyjob.cluster.resources import SCENES
+from storyjob.killpoint import Act, crossing
 from storyjob.planning.children import child_name
 from storyjob.planning.validate import Problem
 from storyjob.reconcile.finalize import delete_scene
@@ -99,7 +100,8 @@ async def _create(world: World, story: StoryJob, spec: SceneSpec) -> Problem | N
     body = _scene_body(story, spec)
     name = body["metadata"]["name"]
     try:
-        created = await world.cluster.create(SCENES, story.metadata.namespace, body)
+        with crossing(Act.CHILDREN):
+            created = await world.cluster.create(SCENES, story.metadata.namespace, body)
     except Conflict:
         return await _taken(world, story, spec, name)
     world.caches.scenes.put(Scene.model_validate(created))

@@ -15,6 +15,7 @@ from storyjob.api.outcome import Failure, FailureKind, Output, Result
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepOutput, StepStatus
 from storyjob.api.step import StepPhase
+from storyjob.killpoint import Act, crossing
 from storyjob.media.fetch import Fetched
 from storyjob.media.keep import Made, Slot, keep
 from storyjob.media.record import Record
@@ -66,7 +67,8 @@ async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Res
         record = await _store(world, attempt, step, result, fetched, job_id)
     metrics.STORED_BYTES.labels(attempt.kind).inc(record.bytes)
     output = step_output(world, record)
-    await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
+    with crossing(Act.SUCCEEDED):
+        await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
     world.stored(step.input_hash)
 
 

@@ -10,6 +10,7 @@ from storyjob.api.storyjob import StoryJob, StoryJobStatus
 from storyjob.cluster.cache import key_of
 from storyjob.cluster.objects import write_status
 from storyjob.cluster.resources import STORYJOBS
+from storyjob.killpoint import Act, crossing
 from storyjob.planning.ending import FilmState
 from storyjob.planning.retry import pause_after
 from storyjob.reconcile.queue import Kind
@@ -35,7 +36,8 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
     if since < INTERVAL and not urgent:
         world.enqueue(Kind.STORY, key_of(story), INTERVAL - since)
         return
-    written = await write_status(world.cluster, STORYJOBS, story.metadata, story.status, status)
+    with crossing(Act.STATUS):
+        written = await write_status(world.cluster, STORYJOBS, story.metadata, story.status, status)
     world.desk.published[uid] = moment
     if written is None:
         return

@@ -16,6 +16,7 @@ from storyjob.api.scene import JOB_ID_LIMIT, Scene, StepStatus
 from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
+from storyjob.killpoint import Act, crossing
 from storyjob.planning import step as turns
 from storyjob.planning.hashing import input_hash, maker
 from storyjob.planning.offer import why_void
@@ -83,7 +84,8 @@ async def _write_intent(world: World, scene: Scene, offer: Offer, request: Reque
         )
 
     kind = offer.step.kind
-    return await write_step(world, key_of(scene), scene.metadata.uid, kind, Exact(kind, token_hash), turn)
+    with crossing(Act.INTENT):
+        return await write_step(world, key_of(scene), scene.metadata.uid, kind, Exact(kind, token_hash), turn)
 
 
 async def _submit(
@@ -97,7 +99,8 @@ async def _submit(
             Failure(FailureKind.UNAVAILABLE, "The operator stopped or lost its lease; nothing was asked for.")
         )
     try:
-        outcome = await adapter.submit(request, Attempt(token, url, seconds, priority))
+        with crossing(Act.SUBMIT):
+            outcome = await adapter.submit(request, Attempt(token, url, seconds, priority))
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
         _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)
         return Unknown(f"The request broke in the operator: {type(error).__name__}")
@@ -129,7 +132,8 @@ async def _settle(
             message = f"The provider named its job with {len(job_id)} characters; at most {JOB_ID_LIMIT} can be kept."
             await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message, now()))
         case Accepted():
-            await remember(world, attempt, lambda fresh: turns.accept(fresh, outcome, now()))
+            with crossing(Act.JOB_ID):
+                await remember(world, attempt, lambda fresh: turns.accept(fresh, outcome, now()))
         case Done(result, job_id):
             await _keep(world, attempt, step, result, job_id)
         case Rejected(failure):

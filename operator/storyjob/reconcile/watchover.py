@@ -14,6 +14,7 @@ from storyjob.api.outcome import Accepted, Failure, FailureKind, JobPhase, Obser
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.cluster.cache import Key
+from storyjob.killpoint import Act, crossing
 from storyjob.media.keep import Made, Slot
 from storyjob.media.record import read_record
 from storyjob.media.recover import recover as find_stored
@@ -36,7 +37,8 @@ SHOWS_AFTER = timedelta(seconds=30)
 
 async def adopt(world: World, attempt: AttemptRef, job_id: str) -> None:
     """Take over the job that a callback with our token told of."""
-    await remember(world, attempt, lambda step: turns.accept(step, Accepted(job_id), step.intent_at or now()))
+    with crossing(Act.ADOPT):
+        await remember(world, attempt, lambda step: turns.accept(step, Accepted(job_id), step.intent_at or now()))
 
 
 async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key) -> None:
