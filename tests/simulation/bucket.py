@@ -10,7 +10,8 @@ from pathlib import Path
 from simulation.network import Network, Route
 from simulation.weather import Channel
 from storyjob.api.errors import StorageError
-from storyjob.media.store import Head, Store, StoreConfig
+from storyjob.media.bucket import Head, StoreConfig
+from storyjob.media.store import Store
 
 TO_BUCKET = Route(
     Channel.BUCKET,

@@ -33,8 +33,8 @@ from storyjob.cluster.lease import Lease, Terms
 from storyjob.cluster.ledger import Ledger
 from storyjob.cluster.resources import PROVIDERS, SCENES, STORYJOBS, Resource
 from storyjob.handlers.timers import PROVIDER_SECONDS, STORY_SECONDS
+from storyjob.media.bucket import StoreConfig
 from storyjob.media.film import FilmMaker
-from storyjob.media.store import StoreConfig
 from storyjob.reconcile.leadership import lead
 from storyjob.reconcile.operator import Operator
 from storyjob.reconcile.queue import Item, Kind

@@ -8,8 +8,9 @@ from pathlib import Path
 from storyjob.api.errors import LocalWorldError
 from storyjob.api.storyjob import Outputs
 from storyjob.local.s3 import Bucket
+from storyjob.media.bucket import StoreConfig
 from storyjob.media.layout import parse_uri
-from storyjob.media.store import Store, StoreConfig
+from storyjob.media.store import Store
 
 
 async def download_outputs(outputs: Outputs, bucket: Bucket, folder: Path) -> list[Path]:

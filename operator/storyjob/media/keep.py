@@ -12,10 +12,11 @@ from pathlib import Path
 from storyjob.api.errors import StorageError
 from storyjob.api.outcome import Alignment
 from storyjob.killpoint import Act, crossing
+from storyjob.media.bucket import Head
 from storyjob.media.fetch import Fetched
 from storyjob.media.layout import Layout
 from storyjob.media.record import Record, RecordedAlignment, write_record
-from storyjob.media.store import Head, Store
+from storyjob.media.store import Store
 
 
 @dataclass(frozen=True, slots=True)

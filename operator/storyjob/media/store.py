@@ -11,27 +11,25 @@ import base64
 import hashlib
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from storyjob.api.errors import StorageError
+from storyjob.media.bucket import Head, StoreConfig, connect
 from storyjob.media.layout import S3Uri
 from storyjob.media.shelf import Shelf
 from storyjob.media.storage_error import MISSING, S3_ERRORS, error_code, storage_error
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
-    from mypy_boto3_s3.client import S3Client
 
 T = TypeVar("T")
 
@@ -40,40 +38,6 @@ MIB = 1 << 20
 _TRANSFER = TransferConfig(multipart_threshold=16 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
 _CHUNK = MIB
 GIVE_UP_SECONDS = 5.0  # how long a cancelled download waits for its thread
-
-
-@dataclass(frozen=True, slots=True)
-class StoreConfig:
-    """Where the bucket is. Without keys, boto3 finds them as every AWS tool does."""
-
-    bucket: str
-    prefix: str = ""
-    endpoint: str | None = None
-    public_endpoint: str | None = None
-    """The endpoint as people and providers reach it, for presigned links; ``endpoint`` when absent."""
-    region: str = "us-east-1"
-    access_key: str | None = None
-    secret_key: str | None = field(default=None, repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    workers: int = 8
-    connect_seconds: float = 5.0
-    read_seconds: float = 60.0
-    attempts: int = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the store says of an object. ``metadata`` keys are lower case: some stores change it."""
-
-    bytes: int
-    etag: str
-    content_type: str
-    metadata: Mapping[str, str]
-
-    @property
-    def md5(self) -> str | None:
-        """The MD5 of the bytes, where the ETag is one; not so for multipart uploads."""
-        return self.etag if len(self.etag) == 32 and "-" not in self.etag else None
 
 
 class Store:
@@ -87,9 +51,9 @@ class Store:
         self._shelf = shelf
         self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="s3")
         session = boto3.session.Session()
-        self._client = _client(session, config, config.endpoint)
+        self._client = connect(session, config, config.endpoint)
         public, own = config.public_endpoint, config.endpoint
-        self._public = _client(session, config, public) if public and public != own else self._client
+        self._public = connect(session, config, public) if public and public != own else self._client
 
     async def put(self, key: str, data: bytes, *, content_type: str) -> None:
         """Write a small object."""
@@ -285,27 +249,3 @@ class Store:
             raise storage_error(operation, str(place), self.config.endpoint, error) from error
         except OSError as error:
             raise StorageError(f"S3 {operation} of {place} failed on the local file: {error}") from error
-
-
-def _client(session: boto3.session.Session, config: StoreConfig, endpoint: str | None) -> S3Client:
-    options = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        # Stores other than AWS do not know its newer checksums, and break ranged reads with them.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        retries={"mode": "standard", "total_max_attempts": config.attempts},
-        connect_timeout=config.connect_seconds,
-        read_timeout=config.read_seconds,
-        max_pool_connections=config.workers,
-    )
-    client: S3Client = session.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=config.region,
-        aws_access_key_id=config.access_key,
-        aws_secret_access_key=config.secret_key,
-        aws_session_token=config.session_token,
-        config=options,
-    )
-    return client

@@ -16,10 +16,11 @@ from storyjob.cluster.connection import Connection
 from storyjob.cluster.events import Events
 from storyjob.cluster.ledger import Ledger
 from storyjob.egress import public_client
+from storyjob.media.bucket import StoreConfig
 from storyjob.media.download import Downloader, FetchLimits
 from storyjob.media.film import FilmMaker
 from storyjob.media.shelf import Shelf
-from storyjob.media.store import Store, StoreConfig
+from storyjob.media.store import Store
 from storyjob.reconcile.vendors import Vendors
 from storyjob.reconcile.world import Caches, Desk, World
 

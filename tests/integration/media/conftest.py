@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from storyjob.local.s3 import Bucket
+from storyjob.media.bucket import StoreConfig
 from storyjob.media.film import FilmMaker
-from storyjob.media.store import Store, StoreConfig
+from storyjob.media.store import Store
 
 
 def config_of(bucket: Bucket, prefix: str = "") -> StoreConfig:

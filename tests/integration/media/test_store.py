@@ -13,7 +13,8 @@ import pytest
 from storyjob.api.errors import StorageError
 from storyjob.local.port import free_ports
 from storyjob.local.s3 import Bucket
-from storyjob.media.store import Head, Store, StoreConfig
+from storyjob.media.bucket import Head, StoreConfig
+from storyjob.media.store import Store
 
 MIB = 1 << 20
 
