@@ -115,6 +115,10 @@ class StepStatus(ApiModel):
         str | None,
         Field(max_length=64, description="What the failures are counted for: a new wish starts from 0."),
     ] = None
+    fallback: Annotated[
+        int,
+        Field(ge=0, description="Who is asked first since others refused the content: a place in `fallbacks`, from 1."),
+    ] = 0
     token_hash: Annotated[Hash | None, Field(description="SHA-256 of the attempt's random token.")] = None
     input_hash: Annotated[Hash | None, Field(description="SHA-256 of what was asked for, pinned at intent.")] = None
     provider: Annotated[str | None, Field(max_length=63, description="MediaProvider that was asked.")] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -74,6 +75,51 @@ _Provider = Annotated[ProviderRef, Field(description="Which MediaProvider makes 
 _DefaultProvider = Annotated[ProviderRef, Field(description="Which MediaProvider makes them.")]
 
 
+class Trigger(StrEnum):
+    """What a fallback stands in for."""
+
+    OUTAGE = "Outage"
+    QUOTA = "Quota"
+    CONTENT_REFUSED = "ContentRefused"
+
+
+class Fallback(ApiModel):
+    """Somebody else who may make it while the one before cannot, or will not."""
+
+    provider_ref: Annotated[ProviderRef, Field(description="Which MediaProvider makes it then.")]
+    model: Model
+    input: Annotated[
+        dict[str, Any] | None,
+        Field(max_length=64, description="Further inputs of this model. Those of the request are not passed on."),
+    ] = None
+    on: Annotated[
+        list[Trigger],
+        Field(
+            min_length=1,
+            max_length=3,
+            description="Outage: the provider does not answer. Quota: its account is empty. ContentRefused: its filter "
+            "refused the content.",
+            json_schema_extra={"x-kubernetes-list-type": "set"},
+        ),
+    ] = [Trigger.OUTAGE, Trigger.QUOTA]
+
+
+class AudioFallback(Fallback):
+    """Somebody else who may speak it."""
+
+    voice: Annotated[Voice | None, Field(description="The voice there; else that of the request.")] = None
+
+
+_IN_ORDER = Field(
+    max_length=3,
+    description="Who else may make it, tried in this order. What is asked for, and so what is found in the bucket, "
+    "stays the same whoever makes it.",
+    json_schema_extra={"x-kubernetes-list-type": "atomic"},
+)
+Fallbacks = Annotated[list[Fallback], _IN_ORDER]
+AudioFallbacks = Annotated[list[AudioFallback], _IN_ORDER]
+
+
 class ImageRequest(ApiModel):
     """A picture to be generated."""
 
@@ -82,6 +128,7 @@ class ImageRequest(ApiModel):
     model: Model | None = None
     seed: Seed | None = None
     input: ModelInput | None = None
+    fallbacks: Fallbacks | None = None
 
 
 class AudioRequest(ApiModel):
@@ -93,6 +140,7 @@ class AudioRequest(ApiModel):
     voice: Voice | None = None
     seed: Seed | None = None
     input: ModelInput | None = None
+    fallbacks: AudioFallbacks | None = None
 
 
 class VideoRequest(ApiModel):
@@ -107,6 +155,7 @@ class VideoRequest(ApiModel):
     model: Model | None = None
     seed: Seed | None = None
     input: ModelInput | None = None
+    fallbacks: Fallbacks | None = None
 
 
 class Source(ApiModel):
@@ -129,6 +178,7 @@ class ImageDefaults(ApiModel):
     provider_ref: _DefaultProvider | None = None
     model: Model | None = None
     input: ModelInput | None = None
+    fallbacks: Fallbacks | None = None
 
 
 class AudioDefaults(ApiModel):
@@ -138,6 +188,7 @@ class AudioDefaults(ApiModel):
     model: Model | None = None
     voice: Voice | None = None
     input: ModelInput | None = None
+    fallbacks: AudioFallbacks | None = None
 
 
 class VideoDefaults(ApiModel):
@@ -146,3 +197,4 @@ class VideoDefaults(ApiModel):
     provider_ref: _DefaultProvider | None = None
     model: Model | None = None
     input: ModelInput | None = None
+    fallbacks: Fallbacks | None = None

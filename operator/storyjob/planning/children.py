@@ -63,5 +63,6 @@ def _merged(own: Any, default: Any, seed: int | None) -> dict[str, Any]:
         "provider_ref": own.provider_ref or fallback.provider_ref,
         "model": own.model or fallback.model,
         "input": inputs or None,
+        "fallbacks": own.fallbacks if own.fallbacks is not None else fallback.fallbacks,
         "seed": own.seed if own.seed is not None else seed,
     }

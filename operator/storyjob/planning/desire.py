@@ -11,6 +11,7 @@ from storyjob.api.scene import Scene, SceneSpec, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.storyjob import StoryJob
 from storyjob.api.wishes import VideoRequest
+from storyjob.planning.fallback import may_ask_another
 from storyjob.planning.hashing import InputHashes, sha256
 
 
@@ -60,7 +61,8 @@ def desire(
     candidates = [_input_hash(hashes, spec, kind, made_by, still) for made_by in makers]
     wanted = step.input_hash if step.input_hash in candidates else candidates[0]
     allowance = _allowance(story, scene, wanted) if wanted else None
-    return Desire(kind, step, _standing(step, wanted, allowance), wanted, allowance)
+    other = may_ask_another(spec.wish(kind), step)
+    return Desire(kind, step, _standing(step, wanted, allowance, other=other), wanted, allowance)
 
 
 def _input_hash(hashes: InputHashes, spec: SceneSpec, kind: StepKind, made_by: str, still: Desire | None) -> str | None:
@@ -79,7 +81,7 @@ def _allowance(story: StoryJob, scene: Scene, wanted: str) -> str:
     return sha256("\n".join([wanted, *asked]).encode())[:16]
 
 
-def _standing(step: StepStatus, wanted: str | None, allowance: str | None) -> Standing:
+def _standing(step: StepStatus, wanted: str | None, allowance: str | None, *, other: bool) -> Standing:
     if step.live:
         return Standing.UNDER_WAY
     if wanted is None:
@@ -87,5 +89,5 @@ def _standing(step: StepStatus, wanted: str | None, allowance: str | None) -> St
     if step.phase is StepPhase.SUCCEEDED and step.input_hash == wanted:
         return Standing.DONE
     if step.phase is StepPhase.FAILED and step.allowance == allowance:
-        return Standing.FAILED
+        return Standing.WANTED if other else Standing.FAILED
     return Standing.WANTED

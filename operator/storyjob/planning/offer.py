@@ -21,7 +21,7 @@ def why_void(offer: Offer, step: StepStatus, now: datetime) -> str | None:
         return "it is in the bucket already"
     if step.allowance != offer.allowance:
         return None
-    if step.phase is StepPhase.FAILED:
+    if step.phase is StepPhase.FAILED and offer.fallback <= step.fallback:
         return "its retries are used up"
     if step.retry_at is not None and step.retry_at > now:
         return "it is to be tried again later"

@@ -27,6 +27,10 @@ class Offer:
     estimated: Decimal | None
     order: tuple[int, datetime, str, int]
     """Sorts offers of all stories: priority, age of the story, its name, place in the story."""
+    way: int = 0
+    """Whose place among those who can make it this is: 0 for the first choice, else that in ``fallbacks`` from 1."""
+    fallback: int = 0
+    """The place of the first who has not refused the content."""
     refused: bool = False
     """Whether its last attempt was refused for the account's sake."""
 

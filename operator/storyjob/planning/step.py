@@ -89,12 +89,13 @@ def intend(  # noqa: PLR0913 (one argument for each thing that must be known bef
     model: str,
     estimated: Decimal | None,
     now: datetime,
+    fallback: int = 0,
 ) -> StepStatus:
     """Return the step with a new attempt, to be written before the provider is called."""
     fresh = StepStatus(
         phase=step.phase,
         attempt=step.attempt + 1,
-        failures=step.failures if step.allowance == allowance else 0,
+        failures=step.failures if step.allowance == allowance and step.fallback == fallback else 0,
         allowance=allowance,
         token_hash=token_hash,
         input_hash=input_hash,
@@ -105,6 +106,7 @@ def intend(  # noqa: PLR0913 (one argument for each thing that must be known bef
         previous_cost=text(step_spent(step)),
         possible_duplicate=text(_doubled(step, input_hash)),
         resolution=step.resolution,
+        fallback=fallback,
         throttles=step.throttles if step.allowance == allowance else 0,
     )
     return _move(fresh, Event.INTEND, P.SUBMITTING)

@@ -12,6 +12,7 @@ from storyjob.api.step import StepKind
 from storyjob.api.wishes import AudioRequest
 from storyjob.planning.cost import estimate
 from storyjob.planning.desire import Desire, Standing, desire
+from storyjob.planning.fallback import Wish, choose, ways
 from storyjob.planning.halt import REFUSALS
 from storyjob.planning.hashing import maker
 from storyjob.planning.plan import Offer, SceneView, Search, StoryPlan
@@ -89,13 +90,25 @@ def _plan_step(
         return
     claimed.add(wish.input_hash)
     turns.take(wish.kind)
-    plan.offers.append(_offer(view, scene_view.spec, step, wish, wish.input_hash, wish.allowance))
-    provider = _provider(scene_view.spec, wish.kind, view.providers)
-    if provider is not None and provider.halted_by is not None:
-        plan.waiting[step] = provider.halted_by
+    offer = _offer(view, scene_view.spec, step, wish, wish.input_hash, wish.allowance)
+    plan.offers.append(offer)
+    _note_halts(view, plan, scene_view.spec, offer)
+
+
+def _note_halts(view: StoryView, plan: StoryPlan, spec: SceneSpec, offer: Offer) -> None:
+    """Say why an offer is not taken now; look again when whoever is stood in for is to be tried again."""
+    provider, name = view.providers.get(offer.provider), offer.provider
+    if provider is not None and provider.blocked is not None:
+        plan.waiting[offer.step] = provider.blocked_by
+    elif provider is not None and provider.halted_by is not None:
+        plan.waiting[offer.step] = provider.halted_by
         if provider.halt is not None:
-            name = plan.offers[-1].provider
             plan.halts[name] = Problem(provider.halted_by, f'MediaProvider "{name}": {provider.halt}')
+    request = spec.wish(offer.step.kind)
+    if offer.way > offer.fallback and request is not None:
+        first = view.providers.get(ways(request)[offer.fallback].provider)
+        if first is not None and first.halted_until is not None:
+            plan.wake(first.halted_until)
 
 
 def _search(plan: StoryPlan, view: StoryView, spec: SceneSpec, step: StepId, wanted: str) -> bool:
@@ -113,18 +126,21 @@ def _search(plan: StoryPlan, view: StoryView, spec: SceneSpec, step: StepId, wan
 
 def _offer(view: StoryView, spec: SceneSpec, step: StepId, wish: Desire, wanted: str, allowance: str) -> Offer:
     request = spec.wish(wish.kind)
-    provider = _provider(spec, wish.kind, view.providers)
-    if request is None or request.provider_ref is None or request.model is None or provider is None:
+    chosen = choose(request, wish.step, allowance, view.providers, wish.kind, view.now) if request else None
+    provider = view.providers.get(chosen[0].provider) if chosen else None
+    if request is None or chosen is None or provider is None:
         raise ValueError(f"scene {spec.name}: {wish.kind} was planned without a provider")
-    meta = view.story.metadata
+    meta, (way, fallback) = view.story.metadata, chosen
     return Offer(
         step=step,
         scene=spec.name,
-        provider=request.provider_ref.name,
+        provider=way.provider,
         input_hash=wanted,
         allowance=allowance,
-        estimated=price_of(provider, spec, wish.kind),
+        estimated=estimate(provider.spec.prices, way.model, characters=_characters(request)),
         order=(-view.story.spec.priority, meta.creation_timestamp, meta.name, spec.index),
+        way=way.place,
+        fallback=fallback,
         refused=wish.step.reason in REFUSALS,
     )
 
@@ -134,13 +150,8 @@ def price_of(provider: ProviderView, spec: SceneSpec, kind: StepKind) -> Decimal
     request = spec.wish(kind)
     if request is None or request.model is None:
         return None
-    characters = len(request.text) if isinstance(request, AudioRequest) else 0
-    return estimate(provider.spec.prices, request.model, characters=characters)
+    return estimate(provider.spec.prices, request.model, characters=_characters(request))
 
 
-def _provider(spec: SceneSpec, kind: StepKind, providers: Mapping[str, ProviderView]) -> ProviderView | None:
-    request = spec.wish(kind)
-    if request is None or request.provider_ref is None or request.model is None:
-        return None
-    provider = providers.get(request.provider_ref.name)
-    return provider if provider is not None and kind in provider.capabilities.steps else None
+def _characters(request: Wish) -> int:
+    return len(request.text) if isinstance(request, AudioRequest) else 0

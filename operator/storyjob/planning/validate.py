@@ -9,6 +9,7 @@ from storyjob.api.reasons import Reason
 from storyjob.api.scene import SceneSpec
 from storyjob.api.step import StepKind
 from storyjob.api.storyjob import StoryScene
+from storyjob.planning.fallback import Wish, ways
 from storyjob.planning.view import ProviderView
 
 
@@ -88,4 +89,21 @@ def scene_problems(
             found.append(Problem(Reason.PROVIDER_MISMATCH, text, spec.name))
         elif provider.blocked:
             found.append(Problem(provider.blocked_by, f'MediaProvider "{name}": {provider.blocked}', spec.name))
+        found += _fallback_problems(spec.name, where, kind, wish, providers)
+    return found
+
+
+def _fallback_problems(
+    scene: str, where: str, kind: StepKind, wish: Wish, providers: Mapping[str, ProviderView]
+) -> list[Problem]:
+    """Return fallbacks that could never stand in. One that cannot be used just now is passed over, and no problem."""
+    found: list[Problem] = []
+    for way in ways(wish)[1:]:
+        field, provider = f"{where}.fallbacks[{way.place - 1}].providerRef", providers.get(way.provider)
+        if provider is None:
+            text = f'{field}: no MediaProvider "{way.provider}" in this namespace; create it or name another'
+            found.append(Problem(Reason.PROVIDER_NOT_FOUND, text, scene))
+        elif kind not in provider.capabilities.steps:
+            text = f'{field}: "{way.provider}" is of type {provider.spec.type}, which makes no {kind}'
+            found.append(Problem(Reason.PROVIDER_MISMATCH, text, scene))
     return found

@@ -34,6 +34,8 @@ class ProviderView:
     blocked_by: Reason = Reason.CREDENTIALS
     halted_by: Reason | None = None
     """Why nothing is bought from it for a while, although it is offered."""
+    halted_until: datetime | None = None
+    """When it is tried again."""
     halt: str | None = None
     """What a person must mend before it takes anything, in the provider's words."""
 

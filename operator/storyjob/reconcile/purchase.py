@@ -18,7 +18,8 @@ from storyjob.cluster.errors import NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
 from storyjob.killpoint import Act, crossing
 from storyjob.planning import step as turns
-from storyjob.planning.hashing import input_hash, maker
+from storyjob.planning.fallback import Way, ways
+from storyjob.planning.hashing import input_hash
 from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
 from storyjob.planning.retry import FREE, after_rejection
@@ -28,7 +29,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.halts import note_answer
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.remember import remember, write_step
-from storyjob.reconcile.requests import build_request, still_hash
+from storyjob.reconcile.requests import build_request, first_maker, still_hash
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
@@ -42,15 +43,18 @@ class _Void(Exception):
 
 async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: Offer) -> None:
     """Buy one admitted step. Everything that can fail without money fails before the intent."""
+    way = _way(scene, offer)
+    if way is None or (made_by := first_maker(world, scene, offer.step.kind)) is None:
+        _log.info("%s %s is to be made by somebody else by now", scene.metadata.name, offer.step.kind)
+        return
     try:
         adapter = world.vendors.adapter(key_of(provider))
-        request = await build_request(world, scene, offer.step.kind)
+        request = await build_request(world, scene, offer.step.kind, way)
     except (CredentialsError, StorageError) as error:
         _log.warning("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error)
         await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning")
         await asyncio.sleep(NOT_NOW_SECONDS)
         return
-    made_by = maker(provider.spec.type, provider.metadata.name)
     if input_hash(scene.spec, offer.step.kind, made_by, still_hash(scene)) != offer.input_hash:
         _log.info("%s %s was edited since it was offered", scene.metadata.name, offer.step.kind)
         return
@@ -64,6 +68,12 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
     attempt = AttemptRef.of(intended, offer.step.kind)
     outcome = await _submit(world, provider, adapter, request, attempt, token)
     await _settle(world, attempt, intended.step(attempt.kind), provider, outcome)
+
+
+def _way(scene: Scene, offer: Offer) -> Way | None:
+    """Return who makes it by this offer; None when the wish names them no more."""
+    wish = scene.spec.wish(offer.step.kind)
+    return next((w for w in ways(wish) if (w.place, w.provider) == (offer.way, offer.provider)), None) if wish else None
 
 
 async def _write_intent(world: World, scene: Scene, offer: Offer, request: Request, token: str) -> Scene:
@@ -81,6 +91,7 @@ async def _write_intent(world: World, scene: Scene, offer: Offer, request: Reque
             model=request.model,
             estimated=offer.estimated,
             now=now(),
+            fallback=offer.fallback,
         )
 
     kind = offer.step.kind

@@ -9,7 +9,10 @@ from storyjob.api.errors import StorageError
 from storyjob.api.scene import Scene, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.wishes import AudioRequest, VideoRequest
+from storyjob.cluster.cache import Key
 from storyjob.media.layout import parse_uri
+from storyjob.planning.fallback import Way
+from storyjob.planning.hashing import maker
 from storyjob.providers.base import InputFile, Request
 from storyjob.reconcile.world import World
 
@@ -20,22 +23,30 @@ HINTS = 3
 HINT_LIVES = timedelta(minutes=90)
 
 
-async def build_request(world: World, scene: Scene, kind: StepKind) -> Request:
+async def build_request(world: World, scene: Scene, kind: StepKind, way: Way) -> Request:
     """Return the request for one step. Raises ``StorageError`` when the still it starts from cannot be read."""
     wish = scene.spec.wish(kind)
-    if wish is None or wish.model is None:
+    if wish is None:
         raise ValueError(f"scene {scene.metadata.name} asks for no {kind}")
     from_image = isinstance(wish, VideoRequest) and wish.from_ == "image"
     return Request(
         step=kind,
-        model=wish.model,
+        model=way.model,
         text=wish.text if isinstance(wish, AudioRequest) else wish.prompt,
-        voice=wish.voice if isinstance(wish, AudioRequest) else None,
+        voice=way.voice,
         seed=wish.seed,
-        input=wish.input or {},
+        input=way.input,
         image=await _still(world, scene) if from_image else None,
-        after=spoken_before(world, scene, wish) if isinstance(wish, AudioRequest) else (),
+        after=spoken_before(world, scene, wish) if isinstance(wish, AudioRequest) and way.place == 0 else (),
     )
+
+
+def first_maker(world: World, scene: Scene, kind: StepKind) -> str | None:
+    """Return what stands for the first choice in the hash, whoever makes it now; None while its provider is gone."""
+    wish = scene.spec.wish(kind)
+    name = wish.provider_ref.name if wish is not None and wish.provider_ref is not None else ""
+    first = world.caches.providers.get(Key(scene.metadata.namespace, name))
+    return maker(first.spec.type, name) if first is not None else None
 
 
 def spoken_before(world: World, scene: Scene, wish: AudioRequest) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from storyjob.cluster.errors import Conflict, TestFailed
 from storyjob.cluster.ledger import Exact
 from storyjob.planning import step as turns
 from storyjob.planning.actions import Abandon, Take
+from storyjob.planning.fallback import way_of
 from storyjob.planning.hashing import input_hash
 from storyjob.planning.unknown import Choice, order_for, resolution_mark
 from storyjob.providers.base import Finder, Lost, Request
@@ -26,7 +27,7 @@ from storyjob.reconcile import watchover
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.remember import remember, write_step
-from storyjob.reconcile.requests import build_request, still_hash
+from storyjob.reconcile.requests import build_request, first_maker, still_hash
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
@@ -107,13 +108,14 @@ async def _lost(world: World, attempt: AttemptRef, step: StepStatus) -> Lost:
 async def _request(world: World, attempt: AttemptRef, step: StepStatus) -> Request | None:
     """Return what the attempt asked for, None when the wish is another one by now."""
     scene = world.caches.scenes.get(attempt.scene)
-    provider = world.caches.providers.get(Key(attempt.scene.namespace, step.provider or ""))
-    if scene is None or provider is None or scene.spec.wish(attempt.kind) is None:
+    wish = scene.spec.wish(attempt.kind) if scene is not None else None
+    if scene is None or wish is None or (way := way_of(wish, step)) is None:
         return None
-    if input_hash(scene.spec, attempt.kind, provider.spec.type, still_hash(scene)) != step.input_hash:
+    made_by = first_maker(world, scene, attempt.kind)
+    if made_by is None or input_hash(scene.spec, attempt.kind, made_by, still_hash(scene)) != step.input_hash:
         return None
     try:
-        return await build_request(world, scene, attempt.kind)
+        return await build_request(world, scene, attempt.kind, way)
     except StorageError as error:
         _log.warning("%s %s: what it asked for cannot be told: %s", attempt.scene, attempt.kind, error)
         return None

@@ -21,6 +21,7 @@ from storyjob.planning.admission import CLOSED
 from storyjob.planning.children import scene_spec
 from storyjob.planning.clock import deadline, expires_at, run_clock
 from storyjob.planning.ending import FilmState, Standstill, judge
+from storyjob.planning.fallback import ways
 from storyjob.planning.plan import Offer, StoryPlan
 from storyjob.planning.story import plan_story
 from storyjob.planning.storystatus import Facts, story_status
@@ -138,12 +139,8 @@ async def _gather(world: World, story: StoryJob, wishes: Wishes, *, may_buy: boo
 
 
 async def _providers(world: World, story: StoryJob, specs: tuple[SceneSpec, ...]) -> dict[str, ProviderView]:
-    names = {
-        wish.provider_ref.name
-        for spec in specs
-        for kind in spec.kinds()
-        if (wish := spec.wish(kind)) is not None and wish.provider_ref is not None
-    }
+    wishes = [wish for spec in specs for kind in spec.kinds() if (wish := spec.wish(kind)) is not None]
+    names = {way.provider for wish in wishes for way in ways(wish)}
     found: dict[str, ProviderView] = {}
     for name in sorted(names):
         provider = world.caches.providers.get(Key(story.metadata.namespace, name))
@@ -157,8 +154,10 @@ def _as_seen(world: World, provider: MediaProvider) -> ProviderView:
     key, view = key_of(provider), world.vendors.view(provider)
     halt, circuit = world.desk.halts.get(key), world.desk.circuits.get(key, CLOSED)
     if halt is not None:
-        return replace(view, halted_by=halt.reason, halt=halt.message)
-    return replace(view, halted_by=Reason.CIRCUIT_OPEN if circuit.state(now()) == "Open" else None)
+        return replace(view, halted_by=halt.reason, halted_until=halt.until, halt=halt.message)
+    if circuit.state(now()) == "Open":
+        return replace(view, halted_by=Reason.CIRCUIT_OPEN, halted_until=circuit.until)
+    return view
 
 
 def _by_name(world: World, story: StoryJob) -> dict[str, Scene]:
