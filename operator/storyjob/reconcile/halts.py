@@ -45,7 +45,9 @@ def _set(world: World, provider: Key, halt: Halt | None) -> None:
     before = world.desk.halts.pop(provider, None)
     if halt is not None:
         world.desk.halts[provider] = halt
-        if halt.reason is Reason.UNAUTHORIZED:
-            world.vendors.distrust(provider)
-    if halt != before:
-        world.enqueue(Kind.PROVIDER, provider)
+    if halt == before:
+        return
+    # Only on news: the credentials in memory may be others by now than those that were refused.
+    if halt is not None and halt.reason is Reason.UNAUTHORIZED:
+        world.vendors.distrust(provider)
+    world.enqueue(Kind.PROVIDER, provider)

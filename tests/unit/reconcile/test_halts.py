@@ -71,6 +71,16 @@ async def test_a_question_about_a_job_that_is_refused_halts_as_well() -> None:
     assert await stand.looked_at() is Reason.UNAUTHORIZED
 
 
+async def test_trouble_of_another_kind_does_not_put_a_new_key_under_suspicion() -> None:
+    stand = Stand()
+    await stand.looked_at()
+    note_answer(stand.world, KEY, Rejected(WRONG_KEY))
+    stand.secret("right")
+    await stand.vendors.refresh(FLUX)
+    note_refusal(stand.world, KEY, Failure(FailureKind.UNAVAILABLE, "no answer"))
+    assert await stand.looked_at() is None
+
+
 async def test_a_person_lifts_it_and_the_same_key_is_tried_once_more() -> None:
     stand = Stand()
     await stand.looked_at()
