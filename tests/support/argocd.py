@@ -16,7 +16,7 @@ from support.controlplane import PROJECT
 
 Json = dict[str, Any]
 
-HEALTH_FILE = PROJECT / "examples" / "argocd" / "health.yaml"
+HEALTH_FILE = PROJECT / "examples" / "gitops" / "argocd" / "health.yaml"
 CODES = frozenset({"Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown"})
 """What Argo CD accepts as a status; anything else it shows as Unknown."""
 AGREEING = {

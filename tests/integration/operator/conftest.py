@@ -11,7 +11,7 @@ from support.controlplane import Cluster
 from support.place import Place
 from support.stage import Stage, on_stage
 
-FILES = 16  # at most, that take part of the shared stage
+FILES = 20  # at most, that take part of the shared stage
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def test_the_story_in_the_readme_is_the_example() -> None:
 
 
 def test_the_health_check_in_the_docs_is_the_example() -> None:
-    checks = list(yaml.safe_load(read("examples/argocd/health.yaml"))["data"].values())
+    checks = list(yaml.safe_load(read("examples/gitops/argocd/health.yaml"))["data"].values())
 
     assert len(checks) == 3
     assert set(checks) == {re.findall(r"```lua\n(.*?)```", read("docs/gitops.md"), re.DOTALL)[0]}
