@@ -38,7 +38,9 @@ async def out_of_reach(world: World, attempt: AttemptRef, step: StepStatus, mess
     note = f"The {attempt.kind} is made but cannot be fetched now: {message}"
     _log.warning("%s: %s", attempt.scene, note)
     scene = world.caches.scenes.get(attempt.scene)
-    if step.phase is StepPhase.OUTCOME_UNKNOWN and not can_be_asked(world, attempt, step, job_id):
+    given_up = step.reason == Reason.OUTPUT_UNREACHABLE or not can_be_asked(world, attempt, step, job_id)
+    if step.phase is StepPhase.OUTCOME_UNKNOWN and given_up:
+        # Held anew, its grace period would begin anew, and what the user chose for it would never come.
         return
     held = scene is not None and scene.step(attempt.kind).reason == Reason.OUTPUT_UNREACHABLE
     await hold(world, attempt, Reason.OUTPUT_UNREACHABLE, note, job_id)

@@ -133,6 +133,17 @@ def test_media_that_came_and_are_spoiled_are_a_failed_attempt(stand: Stand, monk
     assert (stand.step.phase, stand.step.reason, stand.step.failures) == (StepPhase.WAITING, Reason.BAD_MEDIA, 1)
 
 
+def test_a_result_that_was_given_up_is_not_held_again_each_time_it_is_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = a_step(StepPhase.RUNNING, job_id="job-1", submitted_at=NOW)
+    lost = turns.lose(running, Reason.OUTPUT_UNREACHABLE, "503", NOW)
+    stand = Stand(tmp_path, lost)
+    keep(stand, monkeypatch, lambda: OutputUnreachable("503"), times=2)
+    assert stand.step == lost, "its grace period goes on"
+    assert stand.cluster.patches == []
+
+
 def test_an_unknown_outcome_that_was_found_but_is_out_of_reach_stays_to_be_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
