@@ -93,13 +93,17 @@ class ApiServer:
                     version = event["object"]["metadata"]["resourceVersion"]
                     yield None if event["type"] == "DELETED" else event["object"]
 
-    def writes(self) -> Counter[tuple[str, str, str]]:
-        """Return how many writes it has done since its start, by (resource, subresource, verb)."""
+    def writes(self, *, refused: bool = False) -> Counter[tuple[str, str, str]]:
+        """Return how many writes it has done since its start, by (resource, subresource, verb).
+
+        With ``refused`` those count too that it answered with an error.
+        """
         text = self.http.get("/metrics").text
         count: Counter[tuple[str, str, str]] = Counter()
         for sample in _SAMPLE.finditer(text):
             labels = dict(_LABEL.findall(sample["labels"]))
-            if labels["verb"] in WRITES and labels["code"].startswith("2") and labels["dry_run"] == "":
+            done = labels["code"].startswith("2") or refused
+            if labels["verb"] in WRITES and done and labels["dry_run"] == "":
                 count[labels["resource"], labels["subresource"], labels["verb"]] += int(float(sample["value"]))
         return count
 

@@ -5,7 +5,6 @@ Who does not hold the attempt's random token is turned away before anything is r
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import re
@@ -21,6 +20,7 @@ from storyjob.api.step import StepKind
 from storyjob.providers.signatures import judge
 from storyjob.providers.webhook_scheme import Scheme
 from storyjob_webhook.accounts import Account, AccountIndex
+from storyjob_webhook.bodies import Bodies
 from storyjob_webhook.keys import SigningKeys
 from storyjob_webhook.metrics import Metrics
 from storyjob_webhook.recorder import Recorder, Result
@@ -28,8 +28,6 @@ from storyjob_webhook.refusal import Refusal, try_later
 from storyjob_webhook.scarce_log import ScarceLog
 from storyjob_webhook.scenes import SceneEntry, SceneIndex, TooManyWaiting
 
-MAX_BODY = 8 * 2**20  # bytes; Replicate repeats the input, a still as a data URL included
-BODY_SECONDS = 10.0
 _ID = re.compile(r"(?P<uid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?P<step>image|audio|video)")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
@@ -41,6 +39,11 @@ class Target:
     uid: str
     step: StepKind
     token_hash: str = field(repr=False)
+
+    @property
+    def name(self) -> tuple[str, StepKind]:
+        """Which step it is, whoever asks."""
+        return self.uid, self.step
 
     def matches(self, scene: SceneEntry) -> bool:
         """Say in constant time whether the token is that of the scene's newest attempt."""
@@ -75,6 +78,7 @@ class Callbacks:
         self._recorder = recorder
         self._metrics = metrics
         self._synced = synced
+        self._bodies = Bodies()
         self._log = ScarceLog(__name__)
 
     async def post(self, request: web.Request) -> web.Response:
@@ -96,7 +100,9 @@ class Callbacks:
         if account is None:
             raise try_later("ProviderUnknown", "the provider is not known yet; send it again")
         tally.provider = account.type
-        callback = await self._verify(account, request, await read_body(request))
+        scheme, keys = await self._known(account)
+        async with self._bodies.read(request, scene.key.namespace, target.name) as body:
+            callback = await self._verify(account.uid, scheme, keys, request, body)
         # Reading the body may have taken seconds; a callback that came twice meanwhile is not written twice.
         scene = self._scenes.get(target.uid) or scene
         if not target.matches(scene):
@@ -120,35 +126,34 @@ class Callbacks:
             raise Refusal(403, "TokenWrong", "the token is not that of a current attempt")
         return scene
 
-    async def _verify(self, account: Account, request: web.Request, body: bytes) -> Callback:
+    async def _known(self, account: Account) -> tuple[Scheme, tuple[str, ...]]:
+        """Return how the provider signs and with what. Raises a 401 or 503 ``Refusal``."""
         scheme = account.scheme
         if scheme is None:
             raise Refusal(401, "NotExpected", "this provider sends no webhooks, so none is believed")
-        if scheme.check is None:
-            return _believe(scheme, request, body, ())
-        keys = await self._keys.of(account.uid)
-        if not keys:
+        keys = await self._keys.of(account.uid) if scheme.check is not None else ()
+        if scheme.check is not None and not keys:
             self._log.warning(
                 account.uid,
                 "no signing secret is known for the MediaProvider with uid %s; its callbacks are answered 503",
                 account.uid,
             )
             raise try_later("KeysUnknown", "the signing secret is not known yet; send it again")
+        return scheme, keys
+
+    async def _verify(
+        self, provider: str, scheme: Scheme, keys: tuple[str, ...], request: web.Request, body: bytes
+    ) -> Callback:
         try:
             return judge(scheme, request.headers, body, keys, now().timestamp())
         except SignatureError as error:
-            newer = await self._keys.newer_of(account.uid, keys)
+            newer = await self._keys.newer_of(provider, keys) if keys else ()
             if not newer:
                 raise Refusal(401, "SignatureWrong", str(error)) from error
-        return _believe(scheme, request, body, newer)
-
-
-def _believe(scheme: Scheme, request: web.Request, body: bytes, keys: tuple[str, ...]) -> Callback:
-    """Return what the callback says. Raises a 401 ``Refusal``."""
-    try:
-        return judge(scheme, request.headers, body, keys, now().timestamp())
-    except SignatureError as error:
-        raise Refusal(401, "SignatureWrong", str(error)) from error
+        try:
+            return judge(scheme, request.headers, body, newer, now().timestamp())
+        except SignatureError as error:
+            raise Refusal(401, "SignatureWrong", str(error)) from error
 
 
 def parse_target(request: web.Request) -> Target:
@@ -160,18 +165,3 @@ def parse_target(request: web.Request) -> Target:
     if len(tokens) != 1 or not _TOKEN.fullmatch(tokens[0]):
         raise Refusal(403, "TokenWrong", "the token is missing or malformed")
     return Target(match["uid"], StepKind(match["step"]), hashlib.sha256(tokens[0].encode()).hexdigest())
-
-
-async def read_body(request: web.Request) -> bytes:
-    """Return the raw body. Raises a 413, 408 or 400 ``Refusal``."""
-    if (request.content_length or 0) > MAX_BODY:
-        raise Refusal(413, "BodyTooLarge", f"the body may have {MAX_BODY} bytes")
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError as error:
-        raise Refusal(408, "BodyTooSlow", f"the body did not come within {BODY_SECONDS:.0f} s") from error
-    except web.HTTPRequestEntityTooLarge as error:
-        raise Refusal(413, "BodyTooLarge", f"the body may have {MAX_BODY} bytes") from error
-    except web.RequestPayloadError as error:
-        raise Refusal(400, "BodyBroken", "the body ended early or is malformed") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -16,6 +17,10 @@ LINGER_SECONDS = 2  # for what still comes of a body that was refused
 CONNECTIONS = 1024
 HEAD_LINE = 4096  # bytes
 HEADERS = 64
+BACKLOG = 2048  # connections that wait to be accepted; one that finds no room comes again only after a second
+# Of each connection, for what came and was not read yet: 1,024 of them must fit into the pod. The kernel doubles the
+# socket's buffer, and hands on no more than that at once.
+READ_BUFFER, SOCKET_BUFFER = 2**13, 2**14  # bytes
 
 _log = logging.getLogger(__name__)
 _http_log = logging.getLogger(f"{__name__}.http")
@@ -40,6 +45,7 @@ class Gate:
             max_line_size=HEAD_LINE,
             max_field_size=2 * HEAD_LINE,
             max_headers=HEADERS,
+            read_bufsize=READ_BUFFER,
             # A signature is over the bytes as they were sent, and nothing sent here needs to be unpacked.
             auto_decompress=False,
             shutdown_timeout=shutdown_seconds,
@@ -50,7 +56,8 @@ class Gate:
     async def open(self, host: str, port: int) -> int:
         """Listen, and return the port (the one that was free, for 0)."""
         await self._runner.setup()
-        self._listener = await asyncio.get_running_loop().create_server(self._admit, host, port, backlog=512)
+        listener = _listening(host, port)
+        self._listener = await asyncio.get_running_loop().create_server(self._admit, sock=listener, backlog=BACKLOG)
         return int(self._listener.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -70,6 +77,14 @@ class Gate:
                 return _Closed()
             idle.force_close()
         return server()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
+    # Connections inherit it, and only before they are made.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
+    return listener
 
 
 class _Closed(asyncio.Protocol):

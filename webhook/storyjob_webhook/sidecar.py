@@ -59,7 +59,9 @@ class Sidecar:
         ]
         self._recorder = Recorder(cluster, scenes, metrics)
         keys = SigningKeys(cluster, settings.namespace)
-        callbacks = Callbacks(scenes, accounts, keys, self._recorder, metrics, synced=lambda: self.synced)
+        self.callbacks = callbacks = Callbacks(
+            scenes, accounts, keys, self._recorder, metrics, synced=lambda: self.synced
+        )
         self.stories = stories = Stories(callers, settings.watch_namespaces)
         self._public = Gate(build_public(callbacks, metrics))
         self._internal = Gate(build_internal([*routes(self.readiness, metrics), *stories.routes()], metrics))

@@ -15,7 +15,7 @@ from storyjob.api.resource import API_VERSION, GROUP
 from storyjob.cluster.client import Cluster
 from storyjob.cluster.errors import ClusterError, Conflict
 from storyjob.cluster.resources import PROVIDERS, STORYJOBS
-from storyjob_webhook.callbacks import read_body
+from storyjob_webhook.bodies import Bodies
 from storyjob_webhook.caller import bearer, refusal
 from storyjob_webhook.makers import complete, incomplete
 from storyjob_webhook.refusal import Refusal
@@ -29,6 +29,7 @@ _JOB_ID = re.compile(
     r"(?P<namespace>[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\.(?P<name>[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)"
 )
 _KEY_LIMIT = 255
+MAX_STORY = 2 * 2**20  # bytes; a StoryJob of more than 1.5 MiB is not taken by the API server anyway
 
 
 class Stories:
@@ -37,6 +38,7 @@ class Stories:
     def __init__(self, callers: Cluster, namespaces: Collection[str]) -> None:
         """``callers`` must have no identity of its own; ``namespaces`` are those served, all when empty."""
         self._callers = callers
+        self._bodies = Bodies()
         self._namespaces = frozenset(namespaces)
 
     def routes(self) -> list[web.RouteDef]:
@@ -45,10 +47,12 @@ class Stories:
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a StoryJob and answer its id."""
-        cluster = self._callers.acting_as(bearer(request))
+        token = bearer(request)
+        cluster = self._callers.acting_as(token)
         key = _idempotency_key(request)
-        body = await read_body(request)
-        story = parse_story(body)
+        # By the token's hash: who it belongs to is known only once the API server is asked.
+        async with self._bodies.read(request, "", hash(token), limit=MAX_STORY) as body:
+            story = parse_story(body)
         if self._namespaces and story.namespace not in self._namespaces:
             served = ", ".join(sorted(self._namespaces))
             raise Refusal(422, "InvalidRequest", f"namespace: this operator serves only {served}", field="namespace")

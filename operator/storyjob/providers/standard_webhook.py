@@ -29,14 +29,22 @@ def check_standard_webhook(headers: Headers, body: bytes, secrets: Sequence[str]
     keys = list(_keys(secrets))
     if not keys:
         raise SignatureError("no usable signing secret is known; it must be whsec_ and base64")
-    signed = f"{event_id}.{timestamp}.".encode() + body
+    head = f"{event_id}.{timestamp}.".encode()
     given = list(_signatures(header(headers, "webhook-signature")))
-    expected = [hmac.digest(key, signed, hashlib.sha256) for key in keys]
+    expected = [_mac(key, head, body) for key in keys]
     # Every pair is compared, so that the time says nothing about which key fits.
     matches = [hmac.compare_digest(one, other) for one in expected for other in given]
     if not any(matches):
         raise SignatureError("no signature in webhook-signature is right; is the signing secret current?")
     return event_id
+
+
+def _mac(key: bytes, *parts: bytes) -> bytes:
+    # Not of the parts joined: a body may have megabytes.
+    mac = hmac.new(key, digestmod=hashlib.sha256)
+    for part in parts:
+        mac.update(part)
+    return mac.digest()
 
 
 def _keys(secrets: Sequence[str]) -> Iterator[bytes]:

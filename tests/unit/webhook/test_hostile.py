@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storyjob.cluster.resources import PROVIDERS
-from storyjob_webhook import callbacks, scenes
+from storyjob_webhook import bodies, scenes
 from support.callbacks import Job, a_provider, a_signing_secret, signed
 
 World = Any
@@ -175,18 +175,21 @@ async def test_a_body_without_a_length_is_read_only_up_to_the_limit(world: World
     head = f"POST {job.url} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunks = "10000\r\n" + "x" * 2**16 + "\r\n"
     # It never ends, so only a reader that stops by itself can answer.
-    assert (await raw(world, head + chunks * (callbacks.MAX_BODY // 2**16 + 1))).startswith(b"HTTP/1.1 413 ")
+    assert (await raw(world, head + chunks * (bodies.MAX_BODY // 2**16 + 1))).startswith(b"HTTP/1.1 413 ")
     assert world.cluster.writes == 0
 
 
 async def test_a_body_of_just_the_limit_is_taken(world: World) -> None:
     job = world.running()
-    assert (await world.call(job, body=job.body().ljust(callbacks.MAX_BODY)))[0] == 200
+    head, tail = job.body()[:-1] + b', "input": {"image": "data:image/png;base64,', b'"}}'
+    body = head.ljust(bodies.MAX_BODY - len(tail), b"A") + tail
+    assert await world.call(job, body=body) == (200, {"status": "recorded"})
+    assert world.callback_of(job)["jobId"] == job.job_id
 
 
 async def test_one_byte_more_is_not_taken(world: World) -> None:
     job = world.running()
-    head = f"POST {job.url} HTTP/1.1\r\nHost: x\r\nContent-Length: {callbacks.MAX_BODY + 1}\r\n\r\n"
+    head = f"POST {job.url} HTTP/1.1\r\nHost: x\r\nContent-Length: {bodies.MAX_BODY + 1}\r\n\r\n"
     assert (await raw(world, head)).startswith(b"HTTP/1.1 413 ")
     assert world.cluster.writes == 0
 
@@ -204,7 +207,7 @@ async def test_a_json_bomb_does_no_harm(world: World) -> None:
 
 
 async def test_a_slow_body_is_cut_off(world: World, monkeypatch: Any) -> None:
-    monkeypatch.setattr(callbacks, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
     job = world.running()
     head = f"POST {job.url} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx"
     assert (await raw(world, head)).startswith(b"HTTP/1.1 408 ")
