@@ -15,7 +15,7 @@ BODY_SECONDS = 10.0
 MAX_BODY = 8 * 2**20  # bytes; Replicate repeats the input, a still as a data URL included
 # Readers at once. Whoever holds a token could send slow bodies until every connection is taken; and a tenant holds
 # the tokens of many jobs who is their own vendor.
-PER_SENDER, PER_TENANT, READERS = 32, 128, 384
+PER_SENDER, PER_TENANT, READERS = 32, 128, 256
 # Bytes held at once for one tenant and for all. The first ones of a body are free: large bodies must not keep out
 # small ones, which nearly all are.
 FREE, TENANT_BYTES, ALL_BYTES = 16 * 2**10, 10 * 2**20, 16 * 2**20
@@ -97,13 +97,23 @@ class _Take:
 
 async def _whole(request: web.Request, limit: int, take: _Take) -> bytes:
     parts, size = [], 0
-    while part := await request.content.readany():
+    while part := await _next(request):
         size += len(part)
         if size > limit:
             raise _too_large(limit)
         take(len(part))
         parts.append(part)
     return b"".join(parts)
+
+
+async def _next(request: web.Request) -> bytes:
+    try:
+        return await request.content.readany()
+    except RuntimeError as error:
+        # How aiohttp says that the connection was lost before anybody waited for more of it.
+        if not request.protocol.connected:
+            raise ConnectionError("the connection is gone") from error
+        raise
 
 
 def _too_large(limit: int) -> Refusal:

@@ -14,11 +14,11 @@ from storyjob_webhook.refusal import Refusal
 
 HEAD_SECONDS = 10  # for a request's head, and between two requests of a connection
 LINGER_SECONDS = 2  # for what still comes of a body that was refused
-CONNECTIONS = 1024
+CONNECTIONS = 768
 HEAD_LINE = 4096  # bytes
 HEADERS = 64
 BACKLOG = 2048  # connections that wait to be accepted; one that finds no room comes again only after a second
-# Of each connection, for what came and was not read yet: 1,024 of them must fit into the pod. The kernel doubles the
+# Of each connection, for what came and was not read yet: 768 of them must fit into the pod. The kernel doubles the
 # socket's buffer, and hands on no more than that at once.
 READ_BUFFER, SOCKET_BUFFER = 2**13, 2**14  # bytes
 

@@ -12,7 +12,7 @@ from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.cache import Key
 
 WAIT_SECONDS = 1.0  # how long a callback may be ahead of our watch
-WAITERS = 512  # callbacks that wait for the watch at once; more are told to come back
+WAITERS = 256  # callbacks that wait for the watch at once; more are told to come back
 
 
 @dataclass(frozen=True, slots=True)

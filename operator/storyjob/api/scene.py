@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from storyjob.api.conditions import CONDITIONS, Condition
 from storyjob.api.extensions import immutable
+from storyjob.api.legible import Amount, Moment
 from storyjob.api.mediaprovider import Name
 from storyjob.api.resource import ApiModel, ObjectMeta
 from storyjob.api.step import StepKind, StepPhase
@@ -98,7 +98,7 @@ class CallbackRecord(ApiModel):
     job_id: Annotated[
         str | None, Field(max_length=JOB_ID_LIMIT, description="The provider's job, as the callback said.")
     ] = None
-    at: Annotated[datetime, Field(description="When it came.")]
+    at: Annotated[Moment, Field(description="When it came.")]
     ended: Annotated[bool, Field(description="Whether it said that the job has ended.")] = True
 
 
@@ -128,27 +128,26 @@ class StepStatus(ApiModel):
         dict[str, Annotated[str, Field(max_length=1024)]] | None,
         Field(max_length=8, description="What else is needed to find the job at the provider."),
     ] = None
-    intent_at: Annotated[datetime | None, Field(description="When it was decided to buy.")] = None
-    submitted_at: Annotated[datetime | None, Field(description="When the provider took the job.")] = None
-    made_at: Annotated[
-        datetime | None, Field(description="When a result was seen that could not be stored at once.")
-    ] = None
-    finished_at: Annotated[datetime | None, Field(description="When the bytes were stored, or the attempt failed.")] = (
+    intent_at: Annotated[Moment | None, Field(description="When it was decided to buy.")] = None
+    submitted_at: Annotated[Moment | None, Field(description="When the provider took the job.")] = None
+    made_at: Annotated[Moment | None, Field(description="When a result was seen that could not be stored at once.")] = (
         None
     )
-    retry_at: Annotated[datetime | None, Field(description="No new attempt before this.")] = None
+    finished_at: Annotated[Moment | None, Field(description="When the bytes were stored, or the attempt failed.")] = (
+        None
+    )
+    retry_at: Annotated[Moment | None, Field(description="No new attempt before this.")] = None
     lost_at: Annotated[
-        datetime | None, Field(description="Since when nobody knows what became of the newest attempt.")
+        Moment | None, Field(description="Since when nobody knows what became of the newest attempt.")
     ] = None
     resolution: Annotated[
         str | None, Field(max_length=256, description="The resolve annotation that was last acted on.")
     ] = None
-    estimated_cost: Annotated[str | None, Field(max_length=24, description="USD, before the attempt.")] = None
-    cost: Annotated[str | None, Field(max_length=24, description="USD, of the newest attempt, once known.")] = None
-    previous_cost: Annotated[str | None, Field(max_length=24, description="USD, of all attempts before.")] = None
+    estimated_cost: Annotated[Amount | None, Field(description="USD, before the attempt.")] = None
+    cost: Annotated[Amount | None, Field(description="USD, of the newest attempt, once known.")] = None
+    previous_cost: Annotated[Amount | None, Field(description="USD, of all attempts before.")] = None
     possible_duplicate: Annotated[
-        str | None,
-        Field(max_length=24, description="USD, of attempts of unknown outcome that were bought again."),
+        Amount | None, Field(description="USD, of attempts of unknown outcome that were bought again.")
     ] = None
     reused: Annotated[bool, Field(description="The bytes were in the bucket already; nothing was bought.")] = False
     reason: Annotated[str | None, Field(max_length=64, description="Why it is in this phase, in one word.")] = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from storyjob.api.conditions import CONDITIONS, Condition
 from storyjob.api.extensions import instead_of_pattern, list_map, list_set, rules
+from storyjob.api.legible import Amount, Moment, Seconds
 from storyjob.api.mediaprovider import DNS_LABEL
 from storyjob.api.resource import ApiModel, ObjectMeta
 from storyjob.api.storyrules import OF_RESOLUTION, OF_RETRY, OF_SCENE, OF_STORY, RESOLUTION
@@ -216,24 +216,23 @@ class Cost(ApiModel):
 
     currency: Annotated[Literal["USD"], Field(description="What all amounts are in.")] = "USD"
     estimated: Annotated[
-        str | None,
-        Field(max_length=24, description="What all steps cost if each is bought once; absent if unpriced."),
+        Amount | None,
+        Field(description="What all steps cost if each is bought once; absent if unpriced."),
     ] = None
-    spent: Annotated[str, Field(max_length=24, description="Sum over all attempts, deleted scenes included.")] = "0"
+    spent: Annotated[Amount, Field(description="Sum over all attempts, deleted scenes included.")] = "0"
     possible_duplicate: Annotated[
-        str,
+        Amount,
         Field(
-            max_length=24,
             description="The part of `spent` that may have been paid for nothing: attempts of unknown outcome that "
             "were bought again.",
         ),
     ] = "0"
-    retired: Annotated[str, Field(max_length=24, description="The part of `spent` of scenes that are gone.")] = "0"
+    retired: Annotated[Amount, Field(description="The part of `spent` of scenes that are gone.")] = "0"
     retired_duplicate: Annotated[
-        str, Field(max_length=24, description="The part of `possibleDuplicate` of scenes that are gone.")
+        Amount, Field(description="The part of `possibleDuplicate` of scenes that are gone.")
     ] = "0"
     settling: Annotated[
-        dict[str, Annotated[str, Field(max_length=24)]] | None,
+        dict[str, Amount] | None,
         Field(max_length=1000, description="Scenes about to go, by uid, whose cost is in `retired` already."),
     ] = None
 
@@ -275,10 +274,10 @@ class StoryJobStatus(ApiModel):
         list[Condition],
         Field(max_length=16, description="Ready, Complete, Failed, …", json_schema_extra=CONDITIONS),
     ] = []
-    start_time: Annotated[datetime | None, Field(description="When work on this generation began.")] = None
-    completion_time: Annotated[datetime | None, Field(description="When it ended.")] = None
+    start_time: Annotated[Moment | None, Field(description="When work on this generation began.")] = None
+    completion_time: Annotated[Moment | None, Field(description="When it ended.")] = None
     active_seconds: Annotated[
-        int, Field(ge=0, description="Time used up before the last suspension, for `activeDeadlineSeconds`.")
+        Seconds, Field(description="Time used up before the last suspension, for `activeDeadlineSeconds`.")
     ] = 0
     retry: Annotated[str | None, Field(max_length=256, description="The retry annotation that was last acted on.")] = (
         None
@@ -287,7 +286,7 @@ class StoryJobStatus(ApiModel):
     film_error: Annotated[
         str | None, Field(max_length=1024, description="Why the last try to make the film failed.")
     ] = None
-    film_retry_at: Annotated[datetime | None, Field(description="No new try to make the film before this.")] = None
+    film_retry_at: Annotated[Moment | None, Field(description="No new try to make the film before this.")] = None
 
 
 class StoryJob(ApiModel):
