@@ -19,7 +19,7 @@ STORIES ?= 60
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup binaries demo down run test unit contract simulation simulate integration crashes chaos bench image chart e2e release-files chart-docs crds lint fmt verify clean
+.PHONY: help setup binaries demo down run test unit contract simulation simulate integration crashes chaos bench image chart e2e release-files chart-docs crds lint fmt verify verify-full clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,9 @@ chart-docs: setup ## Write the chart's README anew from its values (needs helm-d
 
 verify: lint ## Style, types, layers, and generated files are current
 	$(RUN) storyjob crds --check --docs docs/spec
+
+verify-full: verify ## The same, and our reading of kstatus against the real library (built with Go, once)
+	$(RUN) pytest tests/full
 
 clean: ## Remove the virtual environment and caches of this checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
