@@ -1,4 +1,4 @@
-"""Lets a test end the process right before or right after one act of a purchase's life; else it does nothing.
+"""Lets a test kill or stop the process right before or right after one act of a purchase; else it does nothing.
 
 Power cuts and OOM killers hit between any two lines. To prove what each gap does, a test names one.
 """
@@ -13,7 +13,10 @@ from enum import StrEnum
 from types import TracebackType
 
 VARIABLE = "STORYJOB_TEST_DIE_AT"
-"""``before-<act>`` or ``after-<act>``, then perhaps ``:<nth>``: die there when it is reached for the nth time."""
+"""``before-<act>`` or ``after-<act>``, then perhaps ``:<nth>``: die there when it is reached for the nth time.
+
+With ``:stop`` at the end the process is stopped as SIGSTOP does, and goes on at a SIGCONT.
+"""
 
 
 class Act(StrEnum):
@@ -34,9 +37,11 @@ class Act(StrEnum):
 
 
 class Fuse:
-    """Kills this process, as SIGKILL does, at the point that it was made for."""
+    """Kills or stops this process at the point that it was made for."""
 
     def __init__(self, order: str) -> None:
+        order, stop = order.removesuffix(":stop"), order.endswith(":stop")
+        self._signal = signal.SIGSTOP if stop else signal.SIGKILL
         place, _, nth = order.partition(":")
         self._moment, _, act = place.partition("-")
         self._act, self._left = Act(act), int(nth or 1)
@@ -50,7 +55,7 @@ class Fuse:
         self._left -= 1
         if self._left == 0:
             # Nothing is flushed and nobody is told: the kernel ends it here.
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._signal)
 
 
 class _Crossing:

@@ -99,7 +99,7 @@ class Cluster:
                         raise from_status(what, event["object"].get("code", 500), event["object"])
                     yield event["type"], event["object"]
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise Unavailable(f"{what}: {error or type(error).__name__}") from error
+            raise Unavailable(f"{what}: {str(error) or type(error).__name__}") from error
 
     async def create(self, resource: Resource, namespace: str | None, body: Json) -> Json:
         """Create one object and return it."""
@@ -156,7 +156,7 @@ class Cluster:
                         raise from_status(what, answer.status, content, _retry_after(answer))
                     return content
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unavailable(f"{what}: {error or type(error).__name__}") from error
+            raise Unavailable(f"{what}: {str(error) or type(error).__name__}") from error
 
     async def _headers(self, content_type: str | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "storyjob-operator"}

@@ -59,7 +59,7 @@ class Lease:
                         _log.info("leading as %s", self.identity, extra={"action": "lead"})
                         return
             except (ClusterError, TimeoutError) as error:
-                _log.warning("the lease cannot be read: %s", error or "no answer in time")
+                _log.warning("the lease cannot be read: %s", str(error) or "no answer in time")
             await asyncio.sleep(self._terms.seconds / TRIES)
 
     async def keep(self) -> None:
@@ -72,7 +72,7 @@ class Lease:
                         self._valid_until = float("-inf")
                         return
             except (ClusterError, TimeoutError) as error:
-                _log.warning("the lease cannot be renewed: %s", error or "no answer in time")
+                _log.warning("the lease cannot be renewed: %s", str(error) or "no answer in time")
 
     async def release(self) -> None:
         """Give the lease back at once, so that a follower need not wait for it to run out."""
@@ -83,7 +83,8 @@ class Lease:
         except TestFailed:
             _log.info("the lease is another's already")
         except (ClusterError, TimeoutError) as error:
-            _log.warning("the lease runs out by itself, it could not be given back: %s", error or "no answer in time")
+            why = str(error) or "no answer in time"
+            _log.warning("the lease runs out by itself, it could not be given back: %s", why)
 
     async def _claim(self) -> bool:
         began = monotonic()

@@ -112,4 +112,4 @@ def _download(http: httpx.Client, url: str, expected: str, target: Path, report:
 def _reason(url: str, error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.HTTPStatusError):
         return f"{url} answered {error.response.status_code}"
-    return f"{urlsplit(url).hostname} cannot be reached: {error or type(error).__name__}"
+    return f"{urlsplit(url).hostname} cannot be reached: {str(error) or type(error).__name__}"

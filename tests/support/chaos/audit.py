@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -83,18 +83,30 @@ class Accountant:
             self._answer(parts)
             time.sleep(_BEAT)
 
+    def until_orphans_are_lost(self, part: Part, seconds: float = 30.0) -> None:
+        """Let the vendors' time to answer be over, and return when the leader has drawn its conclusion."""
+        end = time.monotonic() + seconds
+        while orphans := [each for each in self._steps({part.name}) if each[2].get("phase") == "Submitting"]:
+            assert time.monotonic() < end, f"still submitting after {seconds:.0f} s: {orphans}"
+            for scene, kind, step in orphans:
+                self._let_time_pass(scene, kind, step)
+            time.sleep(_BEAT)
+
     def _answer(self, parts: Iterable[Part]) -> None:
-        place, waiting = self.cast.place, {part.name for part in parts if part.findable}
-        bought = self.bought()
+        waiting, bought = {part.name for part in parts if part.findable}, self.bought()
+        for scene, kind, step in self._steps({part.name for part in parts}):
+            if step.get("phase") == "Submitting":
+                self._let_time_pass(scene, kind, step)
+            unknown = step.get("phase") == "OutcomeUnknown" and scene["spec"]["storyRef"]["name"] in waiting
+            if unknown and not bought[kind, _text(scene, kind)]:
+                self._resolve(scene, kind, step)
+
+    def _steps(self, stories: set[str]) -> Iterator[tuple[Json, str, Json]]:
+        place = self.cast.place
         for scene in patiently(lambda: place.stage.api.list("scenes", place.namespace)):
-            for kind in _KINDS:
-                step = (scene.get("status", {}).get("steps") or {}).get(kind) or {}
-                if step.get("phase") == "Submitting":
-                    self._let_time_pass(scene, kind, step)
-                text = _text(scene, kind)
-                unknown = step.get("phase") == "OutcomeUnknown" and scene["spec"]["storyRef"]["name"] in waiting
-                if unknown and not bought[kind, text]:
-                    self._resolve(scene, kind, step)
+            if scene["spec"]["storyRef"]["name"] in stories:
+                for kind in _KINDS:
+                    yield scene, kind, (scene.get("status", {}).get("steps") or {}).get(kind) or {}
 
     def _let_time_pass(self, scene: Json, kind: str, step: Json) -> None:
         """Let an intent be older than any vendor takes to answer. A request under way is not touched by it."""

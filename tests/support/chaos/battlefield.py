@@ -62,7 +62,7 @@ class Battlefield:
         }
 
     def doomed(self, order: str) -> Process:
-        """Return the first operator as one that kills itself at a point of ``storyjob/killpoint.py``."""
+        """Return the first operator as one that kills or stops itself at a point of ``storyjob/killpoint.py``."""
         program = self.one.program
         return Process(replace(program, environment={**program.environment, "STORYJOB_TEST_DIE_AT": order}))
 

@@ -10,6 +10,7 @@ from support.chaos.audit import Accountant, Findings, patiently
 from support.chaos.battlefield import Battlefield
 from support.chaos.cast import Cast, Part
 from support.chaos.monkey import Monkey
+from support.controlplane import run
 
 _PEACE_SECONDS = 600.0
 _ENDING_SECONDS = 600.0
@@ -51,9 +52,10 @@ class Outcome:
                 f"seed {self.orders.seed}: {monkey.kills.total()} kills, {monkey.pauses.total()} pauses, "
                 f"{monkey.cuts.total()} cuts, {self.seconds:.0f} s",
                 f"kills   {_told(monkey.kills)}",
+                f"of them at a named point {monkey.points.total()}: {_told(monkey.points)}",
                 f"pauses  {_told(monkey.pauses)}",
                 f"cuts    {_told(monkey.cuts)}",
-                f"ended by themselves and started again: {monkey.revived}",
+                f"ended by themselves and started again: {_told(monkey.revived) or 'none'}",
                 f"{self.orders.stories} stories, {self.completed} completed, {found.submissions} generations bought",
                 f"{len(found.duplicates)} duplicates, {len(found.lost)} lost, {len(found.wrong)} wrong films or sums",
                 f"{self.resolved} never reached a vendor and were bought after a look at the account; "
@@ -79,6 +81,8 @@ def march(field: Battlefield, peace: Cast, war: Cast, orders: Orders) -> Outcome
     meanwhile(0)
     monkey.rage(orders.kills, meanwhile)
     monkey.calm()
+    # One is enough to end what is left, and whoever comes after us may want to be the only one.
+    run(field.two.stop())
     accountant = Accountant(war)
     stories = accountant.until_over(parts, _ENDING_SECONDS)
     completed = sum(story["status"]["phase"] == "Completed" for story in stories.values())

@@ -8,9 +8,10 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from storyjob.api.errors import LocalWorldError
+from storyjob.killpoint import VARIABLE, Act
 from storyjob.local.process import Process
 from support.chaos.battlefield import Battlefield, send
 from support.chaos.wire import Line
@@ -22,7 +23,10 @@ _PAUSES = {"one": 8, "two": 8, "sidecar": 2, "simulator": 3, "s3": 2, "apiserver
 _CUTS = {"one": 4, "two": 4, "vendors": 5, "bucket": 3}
 _LINES = (Line.CUT, Line.FROZEN, Line.DEAF, Line.SLOW)
 _OPERATORS = ("one", "two")
-_READY_SECONDS = 60.0
+_DOOMED = 0.4  # of the operators that are started again: they will end themselves at a point of a purchase
+_NTH = (1, 1, 1, 2, 3)
+_POINTS = [f"{moment}-{act}" for act in Act for moment in ("before", "after")]
+_READY_SECONDS = 120.0
 
 
 @dataclass
@@ -34,13 +38,20 @@ class Monkey:
     between: tuple[float, float] = (0.3, 2.0)
     """Seconds between two blows."""
     kills: Counter[str] = field(default_factory=Counter)
+    points: Counter[str] = field(default_factory=Counter)
+    """Where operators killed themselves; each is among the kills, too."""
     pauses: Counter[str] = field(default_factory=Counter)
     cuts: Counter[str] = field(default_factory=Counter)
-    revived: int = 0
+    revived: Counter[str] = field(default_factory=Counter)
     """Processes that ended by themselves, such as an operator that lost its lease, and were started again."""
 
     def __post_init__(self) -> None:
         self._dice = random.Random(self.seed)
+        # Dice of their own: how many die is up to the machine, and must not change the blows that follow.
+        self._fates = random.Random(f"{self.seed} fates")
+        self._doomed = _DOOMED
+        self._fate: dict[str, str] = {}
+        self._struck: set[str] = set()
         self._blows: list[tuple[Callable[[str], None], str, int]] = [
             *((self._kill, name, weight) for name, weight in _KILLS.items()),
             *((self._pause, name, weight) for name, weight in _PAUSES.items()),
@@ -51,6 +62,7 @@ class Monkey:
         """Strike until so many processes were killed; ``meanwhile`` is told after each blow how many they are."""
         self._revive()
         while self.kills.total() < kills:
+            self._until_one_works()
             blow, name, _ = self._dice.choices(self._blows, [weight for _, _, weight in self._blows])[0]
             blow(name)
             self._rest(*self.between)
@@ -58,19 +70,36 @@ class Monkey:
             meanwhile(self.kills.total())
 
     def calm(self) -> None:
-        """Leave everything running, ready and connected."""
+        """Leave everything running, ready and connected, and nobody doomed."""
+        for name in _OPERATORS:
+            if self._fate.pop(name, None) is not None:
+                run(self.field.mortals[name].kill())
+                self._struck.add(name)
+        self._doomed = 0.0
         for wire in self.field.wires.values():
             self.field.lines.let(wire, Line.OPEN)
         self._revive()
         run(_ready(list(self.field.mortals.values())))
+
+    def _until_one_works(self) -> None:
+        """Wait for an operator that is at work: on a slow machine the blows would else hit none but beginners."""
+        end = time.monotonic() + _READY_SECONDS
+        while not any(_is_ready(self.field.mortals[name]) for name in _OPERATORS):
+            if time.monotonic() > end:
+                raise LocalWorldError(f"no operator came back; {self.field.one.tail(40)}")
+            self._revive()
+            time.sleep(0.1)
 
     def _kill(self, name: str) -> None:
         names = _OPERATORS if name == "both" else (name,)
         for each in names:
             process = self.field.mortals[each]
             if process.running:
+                # A process that had not even begun is no great catch, so it is told apart.
+                state = "" if _is_ready(process) else " (starting)"
                 run(process.kill())
-                self.kills[each] += 1
+                self.kills[each + state] += 1
+                self._struck.add(each)
         self._rest(0.05, 0.8)
         self._revive()
         if name in ("apiserver", "etcd"):
@@ -98,13 +127,42 @@ class Monkey:
         self.cuts[f"{name} {line}"] += 1
 
     def _revive(self) -> None:
-        for process in self.field.mortals.values():
-            if not process.running:
-                self.revived += process.exit_code != -signal.SIGKILL and process.pid is not None
-                process.spawn()
+        for name, process in self.field.mortals.items():
+            if process.running:
+                continue
+            self._bury(name, process)
+            if name in _OPERATORS:
+                self._order(name, process)
+            process.spawn()
+
+    def _bury(self, name: str, process: Process) -> None:
+        """Write down what it died of, where it was not we who killed it."""
+        point = self._fate.pop(name, None)
+        if process.pid is None or name in self._struck:
+            self._struck.discard(name)
+        elif process.exit_code == -signal.SIGKILL and point is not None:
+            self.kills[name] += 1
+            self.points[point] += 1
+        else:
+            self.revived[name] += 1
+
+    def _order(self, name: str, process: Process) -> None:
+        environment = {key: value for key, value in process.program.environment.items() if key != VARIABLE}
+        if self._fates.random() < self._doomed:
+            self._fate[name] = self._fates.choice(_POINTS)
+            environment[VARIABLE] = f"{self._fate[name]}:{self._fates.choice(_NTH)}"
+        process.program = replace(process.program, environment=environment)
 
     def _rest(self, least: float, most: float) -> None:
         time.sleep(self._dice.uniform(least, most))
+
+
+def _is_ready(process: Process) -> bool:
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(process.program.ready())
+    finally:
+        loop.close()
 
 
 async def _ready(processes: list[Process]) -> None:

@@ -132,8 +132,9 @@ class Wires:
 
     async def _close(self) -> None:
         for wire in self._all:
+            wire.become(Line.OPEN)
             await wire.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # Their connections are gone, so they end by themselves.
+        if others:
+            await asyncio.wait(others, timeout=_PATIENCE / 2)

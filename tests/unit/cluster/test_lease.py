@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -171,3 +172,17 @@ def test_of_two_who_ask_at_once_one_leads() -> None:
             task.cancel()
 
     virtual_time.run(story())
+
+
+def test_a_lease_that_nobody_answers_about_says_so_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    class Mute(FakeCluster):
+        async def get(self, *_: Any) -> Any:
+            await asyncio.sleep(3600)
+
+    async def story() -> None:
+        asking = asyncio.create_task(a_lease(Mute(), "pod-a").take())
+        await asyncio.sleep(30)
+        asking.cancel()
+
+    virtual_time.run(story())
+    assert caplog.messages[0] == "the lease cannot be read: no answer in time"

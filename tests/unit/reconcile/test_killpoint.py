@@ -68,6 +68,16 @@ def test_a_point_that_there_is_not_is_refused(order: str) -> None:
         lit({VARIABLE: order})
 
 
+def test_it_stops_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[signal.Signals] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append(number))
+    monkeypatch.setattr(killpoint, "_FUSE", lit({VARIABLE: "after-intent:2:stop"}))
+    for _ in range(3):
+        with crossing(Act.INTENT):
+            pass
+    assert sent == [signal.SIGSTOP]
+
+
 def test_without_an_order_it_is_nothing_at_all() -> None:
     assert lit({}) is None
     assert crossing(Act.INTENT) is crossing(Act.SUBMIT)
