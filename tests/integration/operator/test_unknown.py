@@ -9,7 +9,7 @@ import pytest
 
 from storyjob.planning.children import child_name
 from support.kstatus import condition, is_true
-from support.place import Place
+from support.place import MODELS, Place
 
 Json = dict[str, Any]
 LONG_AGO = "2026-01-01T00:00:00Z"
@@ -135,20 +135,21 @@ def test_a_provider_may_choose_for_stories_that_do_not(place: Place) -> None:
     assert place.ended(name)["status"]["phase"] == "Failed"
 
 
-def test_of_two_that_look_the_same_a_person_names_each_job(place: Place) -> None:
+def test_of_two_that_look_the_same_a_person_names_the_job(place: Place) -> None:
+    """Somebody else with the same account asked for the very same at the same time."""
     place.providers("pictures", completion="Poll")
-    place.stage.fault("accept-then-drop", times=2, match={"prompt_contains": place.tag})
-    hill = place.scene("hill")
-    name = place.make(hill, cache="Bypass")
-    other = place.named("other")
-    place.stage.api.apply("storyjobs", place.namespace, place.story(hill, cache="Bypass", name="other"))
-    for story in (name, other):
-        place.phase_until(story, "hill", "OutcomeUnknown")
-    jobs = [entry["job_id"] for entry in place.bought("hill")]
-    assert len(jobs) == 2
-    resolve(place, name, "hill", jobs[0])
-    resolve(place, other, "hill", f"image={jobs[1]}")
-    for story, job in ((name, jobs[0]), (other, jobs[1])):
-        place.completed(story)
-        assert place.step_of(story, "hill")["jobId"] == job
+    stranger = place.stage.http.post(
+        f"/replicate/v1/models/{MODELS['pictures']}/predictions",
+        headers={"Authorization": "Bearer r8_simulator"},
+        json={"input": {"prompt": f"{place.tag} hill"}},
+    )
+    assert stranger.status_code == 201, stranger.text
+    place.stage.fault("accept-then-drop", match={"prompt_contains": f"{place.tag} hill"})
+    name = place.make(place.scene("hill"))
+    place.phase_until(name, "hill", "OutcomeUnknown")
+    theirs, ours = [entry["job_id"] for entry in place.bought("hill")]
+    assert theirs == stranger.json()["id"]
+    resolve(place, name, "hill", f"image={ours}")
+    place.completed(name)
+    assert place.step_of(name, "hill")["jobId"] == ours
     assert len(place.bought()) == 2

@@ -17,8 +17,15 @@ Writes = Counter[tuple[str, str, str]]
 
 
 def ours(api: ApiServer) -> Writes:
-    """Return the writes to kinds that the operator writes. It deletes no Events; namespaces on their way out do."""
-    return Counter({key: n for key, n in api.writes().items() if key[0] in OURS and key[::2] != ("events", "DELETE")})
+    """Return the writes to kinds that the operator writes.
+
+    A namespace on its way out is swept: some deletions of every kind alike. The operator deletes no Secrets, so their
+    number is that of the sweeps. It deletes no Events either, of which a sweep may delete any number.
+    """
+    writes = api.writes()
+    sweeps = writes["secrets", "", "DELETE"]
+    found = {key: n for key, n in writes.items() if key[0] in OURS and key[::2] != ("events", "DELETE")}
+    return Counter({key: n - sweeps if key[1:] == ("", "DELETE") else n for key, n in found.items()})
 
 
 def quiet(api: ApiServer) -> Writes:
