@@ -112,7 +112,12 @@ def _failed(failed: Sequence[SceneView]) -> Verdict:
     problems = [problem for view in failed for problem in view.problems]
     if problems:
         return Verdict("Failed", problems[0].reason, _named([problem.message for problem in problems]))
-    return Verdict("Failed", Reason.SCENE_FAILED, f"{len(failed)} scenes failed: {_scenes(failed)}")
+    return Verdict("Failed", Reason.SCENE_FAILED, f"{counted(len(failed), 'scene')} failed: {_scenes(failed)}")
+
+
+def counted(number: int, what: str) -> str:
+    """Return "1 scene" or "2 scenes"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _scenes(failed: Sequence[SceneView]) -> str:

@@ -10,7 +10,7 @@ from storyjob.api.reasons import Reason
 from storyjob.api.storyjob import Cost, Outputs, StoryJobStatus
 from storyjob.planning.clock import Clock
 from storyjob.planning.cost import possible_duplicate, spent, text
-from storyjob.planning.ending import Verdict
+from storyjob.planning.ending import Verdict, counted
 from storyjob.planning.plan import StoryPlan
 from storyjob.planning.progress import percent, scene_counts, step_totals
 from storyjob.planning.story import price_of
@@ -86,9 +86,9 @@ def _trouble(plan: StoryPlan, verdict: Verdict) -> list[Claim]:
     lost = [f"{view.spec.name}/{kind}" for view in plan.views for kind, wish in view.desires.items() if wish.lost]
     if lost:
         message = (
-            f"{len(lost)} steps may have been bought without an answer ({', '.join(lost[:5])}). They are not bought "
-            "again unasked: look at the provider's account, then annotate the Scene with storyjob.dev/resolve, either "
-            "resubmit, fail, or the id of the job; or set spec.unknownOutcome."
+            f"{counted(len(lost), 'step')} may have been bought without an answer ({', '.join(lost[:5])}). Nothing of "
+            "it is bought again unasked: look at the provider's account, then annotate the Scene with "
+            "storyjob.dev/resolve, either resubmit, fail, or the id of the job; or set spec.unknownOutcome."
         )
         claims.append(Claim(C.OUTCOME_UNKNOWN, True, Reason.OUTCOME_UNKNOWN, message))
     return claims

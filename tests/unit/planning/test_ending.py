@@ -93,7 +93,7 @@ def test_a_story_fails_when_the_rest_waits_for_what_failed() -> None:
     plan = plan_story(a_view(story, {"a/image": failed()}))
     found = judge(story, plan, (), NO_FILM, Standstill())
     assert phase(found) == ("Failed", Reason.SCENE_FAILED)
-    assert found.message == "1 scenes failed: a (image: ContentRefused: no)"
+    assert found.message == "1 scene failed: a (image: ContentRefused: no)"
 
 
 @pytest.mark.parametrize(
