@@ -64,16 +64,17 @@ class Sidecar:
         """Take in one callback and return the status of the answer."""
         parts = urlsplit(url)
         query = MultiDict((name, value) for name, values in parse_qs(parts.query).items() for value in values)
+        parts_of_body = iter([body] if body else [])
 
-        async def read() -> bytes:
-            return body
+        async def readany() -> bytes:
+            return next(parts_of_body, b"")
 
         request = SimpleNamespace(
             match_info={"id": parts.path.rpartition("/")[2]},
             query=query,
             headers=headers,
             content_length=len(body),
-            read=read,
+            content=SimpleNamespace(readany=readany),
         )
         try:
             return (await self._callbacks.post(cast("web.Request", request))).status

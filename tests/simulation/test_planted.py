@@ -22,7 +22,7 @@ from storyjob.media.record import Record
 from storyjob.planning import live, storystatus
 from storyjob.planning import step as steps
 from storyjob.planning.actions import Recover, Rest
-from storyjob.planning.retry import verdict
+from storyjob.planning.retry import after_failure
 from storyjob.reconcile import keeping, provider, purchase, watchover
 from storyjob.reconcile.attempt import AttemptRef, with_step
 from storyjob.reconcile.queue import Kind
@@ -107,11 +107,12 @@ def forget_a_slow_job(patch: pytest.MonkeyPatch) -> None:
 
     async def fail(world: Any, attempt: AttemptRef, step: StepStatus, action: Recover) -> None:
         policy = world.retry_policy(attempt.scene)
-        failure = Failure(FailureKind.UNAVAILABLE, action.message)
+        failure = Failure(FailureKind.FAILED, action.message)
 
         def turn(fresh: StepStatus) -> StepStatus:
-            end = verdict(failure, fresh.failures, policy, attempt=fresh.attempt, now=now())
-            held = steps.hold(fresh, action.reason, action.message) if fresh.phase is StepPhase.SUBMITTING else fresh
+            end = after_failure(failure, fresh.failures, policy, now=now())
+            unheard = fresh.phase is StepPhase.SUBMITTING
+            held = steps.hold(fresh, action.reason, action.message, now()) if unheard else fresh
             return steps.fail(held, action.message, end, now(), None)
 
         await remember(world, attempt, turn)
