@@ -109,7 +109,7 @@ def test_money_spent_is_never_shown_as_less(place: Place) -> None:
     history = place.until(name, lambda found: found["status"]["cost"].get("retired") == "0.05")
     history += place.until(name, lambda found: found["status"]["phase"] == "Completed")
     assert {state["status"]["cost"]["spent"] for state in history} == {"0.05"}
-    eventually(lambda: place.step_of(name, "lake").get("reused"))
+    place.step_until(name, "lake", lambda step: step.get("reused"))
     assert len(place.bought()) == 2
 
 
