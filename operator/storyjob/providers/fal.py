@@ -49,12 +49,9 @@ class Fal:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Put one request into the queue. One that has not begun by the attempt's deadline, fal drops by itself."""
+        seconds = CAPABILITIES.submit_seconds
         return await pay(
-            self._connection.http,
-            lambda: self._create(request, attempt),
-            _submission,
-            seconds=CAPABILITIES.submit_seconds,
-            secrets=(self._secret, attempt.token),
+            self._connection, attempt, lambda: self._create(request, attempt), _submission, seconds=seconds
         )
 
     async def observe(self, job: Job) -> Observation:

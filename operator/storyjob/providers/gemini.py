@@ -60,12 +60,13 @@ class Gemini:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Start one interaction. Google is told no deadline."""
+        seconds = CAPABILITIES.submit_seconds
         return await pay(
-            self._connection.http,
+            self._connection,
+            attempt,
             lambda: self._call("POST", "/interactions", json_body(_body(request))),
             _submission,
-            seconds=CAPABILITIES.submit_seconds,
-            secrets=(self._secret, attempt.token),
+            seconds=seconds,
         )
 
     async def observe(self, job: Job) -> Observation:

@@ -52,12 +52,9 @@ class Luma:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Create one generation. Luma takes no deadline and no seed."""
+        seconds = CAPABILITIES.submit_seconds
         return await pay(
-            self._connection.http,
-            lambda: self._create(request, attempt),
-            _submission,
-            seconds=CAPABILITIES.submit_seconds,
-            secrets=(self._secret, attempt.token),
+            self._connection, attempt, lambda: self._create(request, attempt), _submission, seconds=seconds
         )
 
     async def observe(self, job: Job) -> Observation:

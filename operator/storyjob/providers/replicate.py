@@ -72,12 +72,9 @@ class Replicate:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Create one prediction. ``attempt.deadline_seconds`` goes along, so Replicate stops it by itself."""
+        seconds = CAPABILITIES.submit_seconds
         return await pay(
-            self._connection.http,
-            lambda: self._create(request, attempt),
-            _submission,
-            seconds=CAPABILITIES.submit_seconds,
-            secrets=(self._secret, attempt.token),
+            self._connection, attempt, lambda: self._create(request, attempt), _submission, seconds=seconds
         )
 
     async def observe(self, job: Job) -> Observation:

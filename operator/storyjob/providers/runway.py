@@ -44,12 +44,13 @@ class Runway:
 
     async def submit(self, request: Request, attempt: Attempt) -> Submission:
         """Create one task. Runway calls nobody back and knows no deadline."""
+        seconds = CAPABILITIES.submit_seconds
         return await pay(
-            self._connection.http,
+            self._connection,
+            attempt,
             lambda: self._call("POST", _path(request), json_body(_body(request))),
             _submission,
-            seconds=CAPABILITIES.submit_seconds,
-            secrets=(self._secret, attempt.token),
+            seconds=seconds,
         )
 
     async def observe(self, job: Job) -> Observation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ class Asked:
 
 
 @dataclass
-class Service:
+class Service(ABC):
     """An HTTP service; ``bought`` holds the jobs it took, in order."""
 
     url: str = ""
@@ -36,9 +37,9 @@ class Service:
     drop: bool = False
     """Whether the next submit is taken and its connection closed without an answer."""
 
+    @abstractmethod
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add what the service answers to."""
-        raise NotImplementedError
 
     def submits(self) -> list[Asked]:
         """Return the requests that buy."""
