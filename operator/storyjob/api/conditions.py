@@ -32,7 +32,6 @@ class ConditionType(StrEnum):
     SUSPENDED = "Suspended"
     DEGRADED = "Degraded"
     OUTCOME_UNKNOWN = "OutcomeUnknown"
-    OUTPUT_LOST = "OutputLost"
     CREDENTIALS_VALID = "CredentialsValid"
     CIRCUIT_OPEN = "CircuitOpen"
 

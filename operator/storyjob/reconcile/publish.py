@@ -21,7 +21,6 @@ TROUBLE = (
     ConditionType.STALLED,
     ConditionType.DEGRADED,
     ConditionType.OUTCOME_UNKNOWN,
-    ConditionType.OUTPUT_LOST,
 )
 
 
