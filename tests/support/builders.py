@@ -262,6 +262,11 @@ def offered(plan: StoryPlan) -> list[str]:
     return [step_name(offer.step) for offer in plan.offers]
 
 
+def next_in_line(plan: StoryPlan) -> dict[str, list[str]]:
+    """Return by the names of those who are next in line after whose end it is their turn."""
+    return {step_name(offer.step): sorted(map(step_name, offer.after)) for offer in plan.successors}
+
+
 def searched(plan: StoryPlan) -> list[str]:
     """Return the names of the steps that are to be looked for in the bucket."""
     return [step_name(search.step) for search in plan.searches]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -33,6 +34,12 @@ class Offer:
     """The place of the first who has not refused the content."""
     refused: bool = False
     """Whether its last attempt was refused for the account's sake."""
+    after: frozenset[StepId] = frozenset()
+    """It is its turn once the provider is done with any of these; at once where there are none."""
+
+    def is_due(self, generated: Container[StepId]) -> bool:
+        """Return whether it is its turn. ``generated`` are steps whose results are on their way into the bucket."""
+        return not self.after or any(step in generated for step in self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,8 @@ class StoryPlan:
 
     views: list[SceneView]
     offers: list[Offer] = field(default_factory=list)
+    successors: list[Offer] = field(default_factory=list)
+    """Offers of those who are next in line, decided ahead: their turn comes by the end of another step alone."""
     searches: list[Search] = field(default_factory=list)
     waiting: dict[StepId, Reason] = field(default_factory=dict)
     halts: dict[str, Problem] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from storyjob.api.mediaprovider import ProviderType
@@ -82,15 +83,19 @@ def _plan_step(
         # Whether a narration must be bought is not known yet, so those after it may not overtake it.
         turns.take(wish.kind, only=StepKind.AUDIO)
         return
-    reason = turns.why_wait(scene_view, wish, plan)
-    if reason is None and (wish.input_hash in claimed or wish.input_hash in view.being_bought):
-        reason = Reason.SAME_INPUT
+    shared = wish.input_hash in claimed or wish.input_hash in view.being_bought
+    reason = turns.why_wait(scene_view, wish, plan) or (Reason.SAME_INPUT if shared else None)
+    after = turns.turn_after(wish, plan) if reason is Reason.TURN and not shared else frozenset()
     if reason is not None:
         plan.waiting[step] = reason
-        return
+        if not after:
+            return
     claimed.add(wish.input_hash)
-    turns.take(wish.kind)
     offer = _offer(view, scene_view.spec, step, wish, wish.input_hash, wish.allowance)
+    if after:
+        plan.successors.append(replace(offer, after=after))
+        return
+    turns.take(wish.kind)
     plan.offers.append(offer)
     _note_halts(view, plan, scene_view.spec, offer)
 

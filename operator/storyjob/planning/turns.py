@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from storyjob.api.reasons import Reason
+from storyjob.api.scene import Scene
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.planning.batches import batch_openings
 from storyjob.planning.desire import Desire
@@ -20,7 +21,8 @@ class Turns:
         self._scenes = scenes
         self._depends = {scene.name: scene.depends_on for scene in view.story.spec.scenes}
         limits = view.story.spec.parallelism
-        self._room = {kind: getattr(limits, kind.value) - self._active(kind) for kind in StepKind}
+        self._active = {kind: self._active_steps(kind) for kind in StepKind}
+        self._room = {kind: getattr(limits, kind.value) - len(self._active[kind]) for kind in StepKind}
         self._batch_opens = batch_openings(view, scenes)
 
     def why_wait(self, scene_view: SceneView, wish: Desire, plan: StoryPlan) -> Reason | None:
@@ -33,24 +35,25 @@ class Turns:
             return Reason.BATCH
         if self._room[wish.kind] <= 0:
             return Reason.TURN
-        if self._in_backoff(wish, plan):
-            # A narration that waits to be tried again keeps its place: those after it do not overtake.
-            self.take(wish.kind, only=StepKind.AUDIO)
-            return Reason.BACKOFF
-        return None
+        return Reason.BACKOFF if self._in_backoff(wish, plan) else None
 
     def take(self, kind: StepKind, *, only: StepKind | None = None) -> None:
         """Count a step that begins; with ``only``, where it is of that kind."""
         if only is None or kind is only:
             self._room[kind] -= 1
 
-    def _active(self, kind: StepKind) -> int:
-        return sum(self._is_active(scene, kind) for scene in self._scenes.values())
+    def turn_after(self, wish: Desire, plan: StoryPlan) -> frozenset[StepId]:
+        """Return those of whom any makes room for this step by its end; none where it is not the next in line."""
+        if self._room[wish.kind] != 0 or self._in_backoff(wish, plan):
+            return frozenset()
+        self.take(wish.kind)
+        return self._active[wish.kind]
 
-    def _is_active(self, scene_view: SceneView, kind: StepKind) -> bool:
-        scene = scene_view.scene
-        if scene is None or kind not in scene_view.desires:
-            return False
+    def _active_steps(self, kind: StepKind) -> frozenset[StepId]:
+        scenes = (view.scene for view in self._scenes.values() if view.scene is not None and kind in view.desires)
+        return frozenset(StepId(scene.metadata.uid, kind) for scene in scenes if self._is_active(scene, kind))
+
+    def _is_active(self, scene: Scene, kind: StepKind) -> bool:
         step = StepId(scene.metadata.uid, kind)
         if step in self._view.generated:
             return False  # the next one need not wait for this one's way into the bucket
@@ -70,6 +73,8 @@ class Turns:
         if retry_at is None or wish.step.allowance != wish.allowance or retry_at <= self._view.now:
             return False
         plan.wake(retry_at)
+        # A narration that waits to be tried again keeps its place: those after it do not overtake.
+        self.take(wish.kind, only=StepKind.AUDIO)
         return True
 
     def _batch_waits(self, name: str, plan: StoryPlan) -> bool:

@@ -25,6 +25,7 @@ from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.holding import can_be_asked, fetch_time, hold, out_of_reach, refused
+from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import remember, wake_story
 from storyjob.reconcile.world import World
 
@@ -40,6 +41,8 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
     credentials that a download needs, nothing is written.
     """
     world.desk.generated.add(attempt.step)
+    for provider in world.desk.waiting_for(attempt.step):
+        world.enqueue(Kind.PROVIDER, provider)
     wake_story(world, attempt.scene)
     try:
         with metrics.STORE_SECONDS.time():

@@ -55,9 +55,8 @@ def _admit(world: World, provider: MediaProvider) -> None:
     key, moment = key_of(provider), now()
     started = [then for then in world.desk.started.get(key, []) if then > moment - MINUTE]
     bought = _under_way(world, provider, moment)
-    offers = [
-        offer for stories in world.desk.offers.get(key, {}).values() for offer in stories if offer.step not in bought
-    ]
+    made = [offer for stories in world.desk.offers.get(key, {}).values() for offer in stories]
+    offers = [offer for offer in made if offer.step not in bought and offer.is_due(world.desk.generated)]
     paused, buying = world.desk.paused.get(key), world.being_bought(key.namespace)
     unanswered = sum(other == key for other, _ in world.desk.buying.values())
     circuit = world.desk.circuits.get(key, CLOSED)

@@ -207,7 +207,7 @@ def _offer(world: World, story: StoryJob, plan: StoryPlan) -> None:
     """Tell each provider what this story would buy from it now, in place of what was said before."""
     uid, namespace = story.metadata.uid, story.metadata.namespace
     wanted: dict[Key, list[Offer]] = {}
-    for offer in plan.offers:
+    for offer in (*plan.offers, *plan.successors):
         wanted.setdefault(Key(namespace, offer.provider), []).append(offer)
     for key, stories in world.desk.offers.items():
         if uid in stories and key not in wanted:

@@ -154,6 +154,14 @@ class Desk:
         until = now() + timedelta(seconds=seconds)
         self.paused[provider] = max(until, self.paused.get(provider, until))
 
+    def waiting_for(self, step: StepId) -> list[Key]:
+        """Return the providers of those whose turn comes when the provider of this step is done with it."""
+        return [
+            provider
+            for provider, stories in self.offers.items()
+            if any(step in offer.after for offers in stories.values() for offer in offers)
+        ]
+
     def forget_hash(self, input_hash: str | None) -> list[StepId]:
         """Forget that nothing was in the bucket for this input, and what was offered on that; return whose it was."""
         steps = [step for step, known in self.look_ups.items() if known.input_hash == input_hash]

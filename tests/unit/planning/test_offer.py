@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,20 @@ LATER, EARLIER = NOW + timedelta(seconds=5), NOW - timedelta(seconds=5)
 def an_offer() -> Offer:
     step = StepId("scene-uid", StepKind.AUDIO)
     return Offer(step, "forest", "voice", WISH, "allowance", estimated=None, order=(0, NOW, "fox", 0))
+
+
+@pytest.mark.parametrize(
+    ("after", "generated", "expected"),
+    [
+        pytest.param([], [], True, id="an offer that waits for nobody"),
+        pytest.param(["a"], [], False, id="not while the other is with its provider"),
+        pytest.param(["a"], ["b"], False, id="not by the end of a stranger"),
+        pytest.param(["a", "b"], ["b"], True, id="once any of those before it is made"),
+    ],
+)
+def test_whose_turn_it_is(after: list[str], generated: list[str], *, expected: bool) -> None:
+    offer = replace(an_offer(), after=frozenset(StepId(uid, StepKind.AUDIO) for uid in after))
+    assert offer.is_due({StepId(uid, StepKind.AUDIO) for uid in generated}) is expected
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from support.builders import (
     done,
     failed,
     names,
+    next_in_line,
     offered,
     running,
     stale,
@@ -88,6 +90,53 @@ def test_the_next_narration_need_not_wait_for_this_ones_way_into_the_bucket() ->
     plan = plan_story(view)
     assert [name for name in offered(plan) if name.endswith("audio")] == ["b/audio"]
     assert waiting(plan)["c/audio"] is Reason.TURN
+
+
+@pytest.mark.parametrize(
+    ("steps", "fields", "expected"),
+    [
+        pytest.param({"a/audio": running()}, {}, {"b/audio": ["a/audio"]}, id="the narration after the one that runs"),
+        pytest.param({}, {}, {}, id="not after what was only just offered"),
+        pytest.param({"a/audio": done()}, {}, {}, id="not where it is somebody's turn already"),
+        pytest.param(
+            {"a/audio": running(), "b/audio": running()},
+            {"parallelism": {"audio": 2}},
+            {"c/audio": ["a/audio", "b/audio"]},
+            id="after whichever of two ends first",
+        ),
+        pytest.param(
+            {"a/audio": running(), "b/audio": running()},
+            {"parallelism": {"audio": 1}},
+            {},
+            id="not where more run than there is room for since an edit",
+        ),
+        pytest.param(
+            {"a/audio": running(), "b/audio": backing_off(5)},
+            {},
+            {},
+            id="one that waits to be tried again is not passed",
+        ),
+    ],
+)
+def test_who_is_next_in_line_is_decided_ahead(
+    steps: Steps, fields: dict[str, Any], expected: dict[str, list[str]]
+) -> None:
+    parallelism = {"image": 4, **fields.get("parallelism", {})}
+    plan = plan_story(a_view(a_story(*scenes(4), parallelism=parallelism), steps))
+    assert next_in_line(plan) == expected
+    assert not set(next_in_line(plan)) & set(offered(plan))
+    assert {waiting(plan)[name] for name in expected} <= {Reason.TURN}
+
+
+def test_nobody_is_next_in_line_behind_a_narration_that_is_being_looked_for() -> None:
+    view = a_view(a_story(*scenes(3)), {"a/audio": running()}, searching=names(["b/audio"]))
+    assert next_in_line(plan_story(view)) == {}
+
+
+def test_what_is_being_bought_already_is_not_next_in_line() -> None:
+    view = a_view(a_story(*[story_scene(name, audio={"text": "the same"}) for name in "ab"]), {"a/audio": running()})
+    (other,) = plan_story(view).successors
+    assert next_in_line(plan_story(replace(view, being_bought=frozenset({other.input_hash})))) == {}
 
 
 @pytest.mark.parametrize(
