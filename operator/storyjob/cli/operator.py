@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 
 
 def operator() -> None:
     """Watch StoryJobs and make them. Settings come from STORYJOB_* variables."""
-    from storyjob.cli.process import configured
+    from storyjob.cli.process import configured, run_to_the_end
     from storyjob.cluster.errors import ClusterError
     from storyjob.handlers.startup import run
 
     settings = configured()
     try:
-        asyncio.run(run(settings))
+        run_to_the_end(run(settings))
     except (ClusterError, OSError) as error:
         typer.echo(f"storyjob operator: {error}", err=True)
         raise typer.Exit(1) from error

@@ -1,8 +1,9 @@
-"""What the long-running commands have in common: settings that say what is wrong with them, and logs."""
+"""What the long-running commands have in common: settings that say what is wrong with them, logs, an event loop."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -26,3 +27,13 @@ def configured() -> Settings:
         raise typer.Exit(2) from error
     configure(settings.log_format)
     return settings
+
+
+def run_to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop: what an operator can do is bounded by one core, and it leaves more of that than asyncio's own."""
+    import asyncio
+
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)

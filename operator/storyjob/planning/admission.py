@@ -13,6 +13,9 @@ from storyjob.planning.halt import Halt
 from storyjob.planning.plan import Offer
 
 MINUTE = timedelta(minutes=1)
+STARTS_AT_ONCE = 4
+"""So many purchases of a provider write their intents at a time. More would only be slower each, and make everybody
+else wait, such as the narrations beside a hundred pictures."""
 CLOSED = Circuit()
 
 
@@ -33,6 +36,8 @@ class Room:
     """The provider refuses the account."""
     unanswered: int = 0
     """Purchases that were begun and not answered yet."""
+    starting: int = 0
+    """Those of them whose requests have not gone out yet; the next are admitted as they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ def admit(offers: Iterable[Offer], room: Room, now: datetime) -> Admission:
     free = room.circuit.room(max(0, room.limits.concurrent - room.in_flight), room.unanswered, now)
     if room.halt is not None:
         free = room.halt.room(free, room.unanswered, now)
+    free = min(free, max(0, STARTS_AT_ONCE - room.starting))
     rate = room.limits.requests_per_minute
     recent = [moment for moment in room.started if moment > now - MINUTE]
     by_rate = free if rate is None else max(0, rate - len(recent))

@@ -33,7 +33,7 @@ def tend_film(world: World, view: StoryView, plan: StoryPlan) -> tuple[FilmState
     settled = _settled(story, plan)
     look = look_of(story.spec.film)
     shots = shots_so_far(story, plan, settled=settled)
-    desk = world.desk.films.setdefault(story.metadata.uid, FilmDesk())
+    desk = world.desk.film(story.metadata.uid)
     name = film_name(story, shots, look) if settled and shots else None
     outputs = desk.outputs if desk.outputs and desk.outputs.hash == name else before.outputs
     if name is not None and outputs is not None and outputs.hash == name:

@@ -26,7 +26,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.holding import can_be_asked, fetch_time, hold, out_of_reach, refused
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.remember import remember, wake_story
+from storyjob.reconcile.remember import SHOWN_AFTER, remember, wake_story
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
@@ -41,9 +41,11 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
     credentials that a download needs, nothing is written.
     """
     world.desk.generated.add(attempt.step)
-    for provider in world.desk.waiting_for(attempt.step):
+    followed = world.desk.waiting_for(attempt.step)
+    for provider in followed:
         world.enqueue(Kind.PROVIDER, provider)
-    wake_story(world, attempt.scene)
+    # Who comes next is decided already, and begins before the story is looked at.
+    wake_story(world, attempt.scene, after=SHOWN_AFTER if followed else 0.0)
     try:
         with metrics.STORE_SECONDS.time():
             await _keep(world, attempt, step, result, job_id)
@@ -70,6 +72,8 @@ async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Res
         record = await _store(world, attempt, step, result, fetched, job_id)
     metrics.STORED_BYTES.labels(attempt.kind).inc(record.bytes)
     output = step_output(world, record)
+    if (scene := world.caches.scenes.get(attempt.scene)) is not None and (story := world.story_of(scene)) is not None:
+        world.desk.film(story.metadata.uid).spoken[record.sha256] = record.spoken
     with crossing(Act.SUCCEEDED):
         await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
     world.stored(step.input_hash)

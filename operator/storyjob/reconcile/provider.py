@@ -61,7 +61,8 @@ def _admit(world: World, provider: MediaProvider) -> None:
     unanswered = sum(other == key for other, _ in world.desk.buying.values())
     circuit = world.desk.circuits.get(key, CLOSED)
     halt = world.desk.halts.get(key)
-    room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying, circuit, halt, unanswered)
+    starting = sum(step in world.desk.starting for step in bought)
+    room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying, circuit, halt, unanswered, starting)
     admission: Admission = admit(offers, room, moment)
     world.desk.started[key] = [*started, *(moment for _ in admission.admitted)]
     _take(world, key, admission.admitted)
@@ -78,12 +79,14 @@ def _begin(world: World, provider: MediaProvider, offer: Offer) -> None:
 
     def ended() -> None:
         world.desk.buying.pop(name, None)
+        world.desk.starting.discard(name)
         world.enqueue(Kind.SCENE, key_of(scene))
         world.enqueue(Kind.STORY, story)
         world.enqueue(Kind.PROVIDER, key_of(provider))
 
     if world.tasks.start(name, Pool.PURCHASE, partial(purchase, world, scene, provider, offer), ended):
         world.desk.buying[name] = (key_of(provider), offer.input_hash)
+        world.desk.starting.add(name)
 
 
 def _take(world: World, provider: Key, admitted: list[Offer]) -> None:

@@ -8,6 +8,7 @@ from storyjob.ambient import monotonic, now
 from storyjob.api.conditions import MESSAGE_LIMIT, ConditionType
 from storyjob.api.storyjob import StoryJob, StoryJobStatus
 from storyjob.cluster.cache import key_of
+from storyjob.cluster.errors import TestFailed
 from storyjob.cluster.objects import write_status
 from storyjob.cluster.resources import STORYJOBS
 from storyjob.killpoint import Act, crossing
@@ -17,6 +18,7 @@ from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.world import World
 
 INTERVAL = 1.0  # seconds
+STALE_SECONDS = 0.2  # until the status is tried again that met a newer state of its story
 TROUBLE = (
     ConditionType.STALLED,
     ConditionType.DEGRADED,
@@ -35,8 +37,14 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
     if since < INTERVAL and not urgent:
         world.enqueue(Kind.STORY, key_of(story), INTERVAL - since)
         return
-    with crossing(Act.STATUS):
-        written = await write_status(world.cluster, STORYJOBS, story.metadata, story.status, status)
+    try:
+        with crossing(Act.STATUS):
+            written = await write_status(world.cluster, STORYJOBS, story.metadata, story.status, status)
+    except TestFailed:
+        # Somebody wrote to the story meanwhile, as kopf does right after it was made. What is shown can wait for the
+        # watch to bring that; what is bought must not.
+        world.enqueue(Kind.STORY, key_of(story), STALE_SECONDS)
+        return
     world.desk.published[uid] = moment
     if written is None:
         return

@@ -28,6 +28,7 @@ from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.halts import note_answer
 from storyjob.reconcile.keeping import keep_result
+from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import remember, write_step
 from storyjob.reconcile.requests import build_request, first_maker, still_hash
 from storyjob.reconcile.world import World
@@ -53,6 +54,7 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
     except (CredentialsError, StorageError) as error:
         _log.warning("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error)
         await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning")
+        _make_way(world, provider, offer)
         await asyncio.sleep(NOT_NOW_SECONDS)
         return
     if input_hash(scene.spec, offer.step.kind, made_by, still_hash(scene)) != offer.input_hash:
@@ -65,9 +67,16 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
         # Our view was old, or another leader acts: whoever wrote last decides.
         _log.info("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error, extra={"action": "intent"})
         return
+    _make_way(world, provider, offer)
     attempt = AttemptRef.of(intended, offer.step.kind)
     outcome = await _submit(world, provider, adapter, request, attempt, token)
     await _settle(world, attempt, intended.step(attempt.kind), provider, outcome)
+
+
+def _make_way(world: World, provider: MediaProvider, offer: Offer) -> None:
+    """Let the next purchase of the provider begin: this one only waits for others now."""
+    world.desk.starting.discard(offer.step)
+    world.enqueue(Kind.PROVIDER, key_of(provider))
 
 
 def _way(scene: Scene, offer: Offer) -> Way | None:

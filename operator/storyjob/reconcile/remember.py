@@ -15,6 +15,7 @@ from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.world import World
 
 SHOWN_AFTER = 0.2  # seconds
+SETTLED_AFTER = 0.02  # seconds; the task that wrote ends before, and wakes the story at once: one look instead of two
 GOING_ON = (StepPhase.SUBMITTING, StepPhase.RUNNING)
 
 Turn = Callable[[StepStatus], StepStatus]
@@ -39,7 +40,7 @@ async def write_step(world: World, key: Key, uid: str, kind: StepKind, guard: Gu
 
     scene = await world.ledger.change(key, uid, guard, apply)
     # While the step goes on there is nothing to decide for its story, only to show: the call comes first.
-    wake(world, scene, story_after=SHOWN_AFTER if scene.step(kind).phase in GOING_ON else 0.0)
+    wake(world, scene, story_after=SHOWN_AFTER if scene.step(kind).phase in GOING_ON else SETTLED_AFTER)
     await _tell(world, scene, kind)
     return scene
 
@@ -59,10 +60,10 @@ async def write_roll_up(world: World, scene: Scene) -> None:
         await world.ledger.change(key, scene.metadata.uid, Exact(), lambda fresh: rolled_up(fresh, fresh.status, now()))
 
 
-def wake_story(world: World, key: Key) -> None:
-    """Reconcile the story of a scene soon."""
+def wake_story(world: World, key: Key, *, after: float = 0.0) -> None:
+    """Reconcile the story of a scene ``after`` seconds."""
     if (scene := world.caches.scenes.get(key)) is not None:
-        world.enqueue(Kind.STORY, Key(key.namespace, scene.spec.story_ref.name))
+        world.enqueue(Kind.STORY, Key(key.namespace, scene.spec.story_ref.name), after)
 
 
 def wake(world: World, scene: Scene, *, story_after: float = 0.0) -> None:

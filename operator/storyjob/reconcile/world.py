@@ -127,6 +127,8 @@ class Desk:
     """Scenes of somebody else, and the story that waits for the name of each."""
     buying: dict[StepId, tuple[Key, str]] = field(default_factory=dict)
     """Steps that a purchase works on: their provider and input hash."""
+    starting: set[StepId] = field(default_factory=set)
+    """Those of them whose requests have not gone out yet."""
     signing: dict[str, tuple[int, float]] = field(default_factory=dict)
     """By MediaProvider uid: of which generation the signing key was looked for, and when to look again (monotonic)."""
     published: dict[str, float] = field(default_factory=dict)
@@ -139,6 +141,10 @@ class Desk:
     """Providers that refuse the account."""
     counted: dict[Key, float] = field(default_factory=dict)
     """By provider: since when its status is behind what is under way, monotonic seconds."""
+
+    def film(self, story_uid: str) -> FilmDesk:
+        """Return what is known of a story's film."""
+        return self.films.setdefault(story_uid, FilmDesk())
 
     def memory(self, step: StepId, token_hash: str | None) -> Memory:
         """Return what is remembered of an attempt."""

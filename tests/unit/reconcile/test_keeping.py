@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,14 +19,18 @@ from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.api.storyjob import Retry
+from storyjob.cluster.cache import Key
 from storyjob.cluster.events import Events
 from storyjob.cluster.ledger import Ledger
 from storyjob.cluster.resources import EVENTS
 from storyjob.planning import step as turns
+from storyjob.planning.view import StepId
 from storyjob.reconcile import keeping
 from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.remember import SHOWN_AFTER
 from storyjob.reconcile.world import Caches, Desk, World
-from support.builders import FLUX, NOW, a_scene, a_step, capabilities, metadata, provider_spec
+from support.builders import FLUX, NOW, a_scene, a_step, an_offer, capabilities, metadata, provider_spec
 from support.scene_cluster import SceneCluster
 from support.virtual_time import clock, run
 
@@ -50,7 +55,10 @@ class Stand:
         self.events = Events(self.cluster, "test")
         self.vendors = SimpleNamespace(capabilities=lambda provider: capabilities())
 
-    def enqueue(self, *_: object) -> None: ...
+        self.woken: list[tuple[object, object, float]] = []
+
+    def enqueue(self, kind: object, key: object, after: float = 0.0) -> None:
+        self.woken.append((kind, key, after))
 
     def retry_policy(self, *_: object) -> Retry:
         return Retry()
@@ -90,6 +98,23 @@ def keep(
 
     monkeypatch.setattr(keeping, "fetch_result", fetch_result)
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        pytest.param(None, [(Kind.STORY, 0.0)], id="nobody is next in line: the story decides at once"),
+        pytest.param(StepKind.IMAGE, [(Kind.PROVIDER, 0.0), (Kind.STORY, SHOWN_AFTER)], id="the next in line first"),
+        pytest.param(StepKind.AUDIO, [(Kind.STORY, 0.0)], id="somebody is next in line for another step"),
+    ],
+)
+def test_a_result_wakes_who_waits_for_it(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, after: StepKind | None, expected: list[tuple[Kind, float]]
+) -> None:
+    waited_for = frozenset({StepId(stand.cluster.now().metadata.uid, after)}) if after else frozenset()
+    stand.desk.offers = {Key("stories", "flux"): {"uid-fox": [replace(an_offer("next/image"), after=waited_for)]}}
+    keep(stand, monkeypatch, lambda: OutputUnreachable("503"))
+    assert [(kind, later) for kind, _, later in stand.woken[: len(expected)]] == expected
 
 
 def test_a_host_that_is_down_leaves_the_result_held_and_nothing_counted(
