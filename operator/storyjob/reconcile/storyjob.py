@@ -53,6 +53,7 @@ async def reconcile_story(world: World, key: Key) -> None:
         return
     if story.metadata.terminating:
         withdraw(world, story)
+        world.films.rest(world, story)
         await finalize_story(world, story)
         return
     if await _expired(world, story):
