@@ -12,6 +12,8 @@ from storyjob.planning.hashing import canonical, sha256
 
 _NAME_CHARACTERS = 40  # of the story's name; with the rest a Job's name stays below the 63 that a label may have
 
+_LABEL_CHARACTERS = 63
+
 
 class Turn(StrEnum):
     """What is to be done about the Job of the film that is wanted."""
@@ -82,6 +84,11 @@ def job_name(story: str, *identity: object) -> str:
     """Return the name of a film's Job: the same for the same try at the same film of the same story."""
     readable = story[:_NAME_CHARACTERS].strip("-.")
     return f"film-{readable}-{sha256(canonical(identity))[:12]}"
+
+
+def label_of(lease: str) -> str:
+    """Return the label that tells the film Jobs of an operator, by its Lease's name, from those of another one."""
+    return lease[:_LABEL_CHARACTERS].strip("-.")
 
 
 def next_turn(job: FilmJob | None) -> Turn:

@@ -21,9 +21,9 @@ from storyjob.media.film import find_film
 from storyjob.media.request import FilmRequest, write_request
 from storyjob.media.segment import segment_of
 from storyjob.media.shot import Cut, film_hash
-from storyjob.planning.filmjob import FilmJob, Turn, job_name, next_turn, read_job, superfluous, why_failed
+from storyjob.planning.filmjob import FilmJob, Turn, job_name, label_of, next_turn, read_job, superfluous, why_failed
 from storyjob.reconcile.facts import facts_of, heard
-from storyjob.reconcile.filmpod import film_job, operator_name
+from storyjob.reconcile.filmpod import film_job
 from storyjob.reconcile.filmrunner import FilmOrder
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.shots import title_of
@@ -93,7 +93,7 @@ class FilmJobs:
                     world.enqueue(Kind.STORY, Key(*job.story))
                     return
 
-        selector = f"{FILMS_LABEL}={operator_name(self._settings)}"
+        selector = f"{FILMS_LABEL}={label_of(self._settings.lease_name)}"
         await Informer(world.cluster, JOBS, self._namespace, seen, lost, selector=selector).run()
 
     async def _work(self, world: World, order: FilmOrder, name: str, job: FilmJob | None, turn: Turn) -> None:

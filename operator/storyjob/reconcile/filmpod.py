@@ -14,6 +14,7 @@ from storyjob.api.resource import (
 )
 from storyjob.api.settings import Settings
 from storyjob.media.request import HOPELESS
+from storyjob.planning.filmjob import label_of
 
 Json = dict[str, Any]
 
@@ -54,11 +55,6 @@ _FAILURES: Json = {
 }
 
 
-def operator_name(settings: Settings) -> str:
-    """Return what tells the film Jobs of this operator from those of another one, as a label has it."""
-    return settings.lease_name[:63].strip("-.")
-
-
 def film_job(settings: Settings, story: ObjectMeta, name: str, film: str, request: str) -> Json:
     """Return the Job that makes the film of a request; both are named by their hashes."""
     template: Json = copy.deepcopy(settings.film_pod or {})
@@ -67,14 +63,14 @@ def film_job(settings: Settings, story: ObjectMeta, name: str, film: str, reques
     first, *others = pod["containers"]
     film_container = first | _CONTAINER | {"args": ["film", *arguments, f"--message={MESSAGE_PATH}"]}
     pod["containers"] = [film_container, *others]
-    meta = template.get("metadata") or {}
-    labels = (meta.get("labels") or {}) | {
-        FILMS_LABEL: operator_name(settings),
+    labels = {
+        FILMS_LABEL: label_of(settings.lease_name),
         STORY_LABEL: story.name,
         STORY_NAMESPACE_LABEL: story.namespace,
         STORY_UID_LABEL: story.uid,
     }
-    template["metadata"] = meta | {"labels": labels}
+    meta = template.get("metadata") or {}
+    template["metadata"] = meta | {"labels": (meta.get("labels") or {}) | labels}
     queue = {QUEUE_LABEL: settings.film_queue} if settings.film_queue else {}
     return {
         "apiVersion": "batch/v1",
