@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,26 +81,21 @@ class Kubelet:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Run every pod that comes, one after the other."""
-        stop, errors = threading.Event(), list[BaseException]()
+        stop = threading.Event()
 
         def work() -> None:
             while not stop.wait(_PAUSE):
                 for pod in self._api.list("pods", self.namespace):
                     if _phase(pod) == "Pending" and "deletionTimestamp" not in pod["metadata"]:
-                        try:
-                            self.run(pod)
-                        except BaseException as error:  # told by the test's own thread
-                            errors.append(error)
-                            return
+                        self.run(pod)
 
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-        assert errors == []
+        with ThreadPoolExecutor(1) as pool:
+            working = pool.submit(work)
+            try:
+                yield
+            finally:
+                stop.set()
+        working.result()
 
     def _environment(self, container: Json, folder: Path) -> dict[str, str]:
         found = {each["name"]: self._value(each) for each in container["env"]}
