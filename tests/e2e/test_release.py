@@ -116,10 +116,14 @@ def test_a_killed_operator_is_replaced_and_nothing_is_bought_twice(site: Site) -
 
 def test_an_upgrade_under_way_loses_and_buys_nothing(site: Site) -> None:
     begin(site, "upgraded")
-    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2")
+    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2", "film.runner=Job")
 
     completed(site, "upgraded")
 
+    label = "storyjob.dev/story=upgraded"
+    show(site, "get", "jobs,pods", "-n", SYSTEM, "-l", label, "-o", "wide")
+    made = site.kubectl("get", "jobs", "-n", SYSTEM, "-l", label, "-o", "jsonpath={.items[*].status.succeeded}")
+    assert made == "1", "its film was to be made by a Job"
     assert len(bought(site, "upgraded")) == len(set(bought(site, "upgraded"))) == 2 * SCENES
     roles = site.kubectl("get", "clusterroles", "-o", "name").split()
     assert not [name for name in roles if name.endswith("storyjob-operator")], "it needs cluster-wide rights no more"
