@@ -28,7 +28,7 @@ from storyjob.reconcile.filmrunner import FilmOrder
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.shots import title_of
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import World
+from storyjob.reconcile.world import FilmDesk, World
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class FilmJobs:
             if job is not None and turn is Turn.EXPLAIN and job.failure is not None:
                 desk.error = await self._why(world, order.story, name, job.failure)
             else:
-                await self._bring(world, order, name, complete=turn is Turn.COLLECT)
+                await self._bring(world, desk, order, name, complete=turn is Turn.COLLECT)
             desk.held = None
         except StorageError as error:
             desk.error = str(error)
@@ -113,10 +113,10 @@ class FilmJobs:
             desk.rests_until = monotonic() + HELD_SECONDS
             world.enqueue(Kind.STORY, key_of(order.story), HELD_SECONDS)
 
-    async def _bring(self, world: World, order: FilmOrder, name: str, *, complete: bool) -> None:
+    async def _bring(self, world: World, desk: FilmDesk, order: FilmOrder, name: str, *, complete: bool) -> None:
         """Take the film if it is in the bucket, whoever made it and when; else have it made."""
         story, look = order.story, order.look
-        layout, desk = world.layout(story.metadata.namespace), world.desk.films[story.metadata.uid]
+        layout = world.layout(story.metadata.namespace)
         cut = Cut(title_of(story), order.shots, [segment_of(layout, shot, look) for shot in order.shots], look)
         film = film_hash(cut)
         found = await find_film(world.store, layout, film)
@@ -152,7 +152,13 @@ class FilmJobs:
     def _end(self, world: World, story: StoryJob, jobs: Sequence[FilmJob]) -> None:
         if not jobs:
             return
-        work = partial(self._delete, world.cluster, jobs)
+
+        async def work() -> None:
+            try:
+                await self._delete(world.cluster, jobs)
+            except ClusterError as error:
+                _log.warning("film Jobs of story %s cannot be deleted yet: %s", story.metadata.name, error)
+
         again = partial(world.enqueue, Kind.STORY, key_of(story), LOOK_AGAIN_SECONDS)
         world.tasks.start(("film-end", story.metadata.uid), Pool.FILM, work, then=again)
 
