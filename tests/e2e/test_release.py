@@ -120,13 +120,23 @@ def test_an_upgrade_under_way_loses_and_buys_nothing(site: Site) -> None:
 
     completed(site, "upgraded")
 
-    label = "storyjob.dev/story=upgraded"
-    show(site, "get", "jobs,pods", "-n", SYSTEM, "-l", label, "-o", "wide")
-    made = site.kubectl("get", "jobs", "-n", SYSTEM, "-l", label, "-o", "jsonpath={.items[*].status.succeeded}")
-    assert made == "1", "its film was to be made by a Job"
     assert len(bought(site, "upgraded")) == len(set(bought(site, "upgraded"))) == 2 * SCENES
     roles = site.kubectl("get", "clusterroles", "-o", "name").split()
     assert not [name for name in roles if name.endswith("storyjob-operator")], "it needs cluster-wide rights no more"
+
+
+def test_a_film_is_made_by_a_job(site: Site) -> None:
+    """The upgrade before asked for it."""
+    begin(site, "by-a-job", narrated=False)
+
+    story = completed(site, "by-a-job")
+
+    label = f"{GROUP}/story=by-a-job"
+    show(site, "get", "jobs,pods", "-n", SYSTEM, "-l", label, "-o", "wide")
+    (job,) = json.loads(site.kubectl("get", "jobs", "-n", SYSTEM, "-l", label, "-o", "json"))["items"]
+    assert job["status"]["succeeded"] == 1
+    assert "failed" not in job["status"]
+    assert seconds_of_film(site, story) == pytest.approx(SCENES, abs=0.5)
 
 
 def test_helm_test_makes_a_film_and_takes_it_away(site: Site) -> None:
@@ -158,7 +168,7 @@ def test_uninstalled_it_leaves_stories_but_nothing_that_holds_them(site: Site) -
     left = site.kubectl("get", "secrets,configmaps,leases,roles,serviceaccounts", "-n", SYSTEM, "-o", "name").split()
     assert [name for name in left if "storyjob" in name] == []
     stories = json.loads(site.kubectl("get", "storyjobs,scenes,mediaproviders", "-A", "-o", "json"))["items"]
-    assert len([story for story in stories if story["kind"] == "StoryJob"]) == 4
+    assert len([story for story in stories if story["kind"] == "StoryJob"]) == 5
     assert [
         each for story in stories for each in story["metadata"].get("finalizers", ()) if each.startswith(GROUP)
     ] == []
