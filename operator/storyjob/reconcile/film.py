@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storyjob.api.storyjob import Outputs, StoryJob
+from storyjob.cluster.cache import key_of
 from storyjob.planning.ending import FilmState
 from storyjob.planning.plan import StoryPlan
 from storyjob.planning.view import StoryView
@@ -21,7 +22,7 @@ def tend_film(world: World, view: StoryView, plan: StoryPlan) -> tuple[FilmState
     name = film_name(story, shots, look) if settled and shots else None
     outputs = desk.outputs if desk.outputs and desk.outputs.hash == name else before.outputs
     if name is not None and outputs is not None and outputs.hash == name:
-        world.films.rest(world, story)
+        world.films.rest(world, key_of(story))
         return FilmState(name, done=True), outputs
     fresh = before.retry != story.metadata.retry_asked
     gave_up = before.film_failures > story.spec.retry.limit and not fresh
@@ -30,7 +31,7 @@ def tend_film(world: World, view: StoryView, plan: StoryPlan) -> tuple[FilmState
         plan.wake(before.film_retry_at)
     note = None
     if gave_up or waits or story.spec.suspend or desk.error:
-        world.films.rest(world, story)
+        world.films.rest(world, key_of(story))
     else:
         order = FilmOrder(story, plan, shots, look, name, 0 if fresh else before.film_failures)
         note = world.films.go_on(world, order)

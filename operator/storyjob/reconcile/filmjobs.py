@@ -43,17 +43,17 @@ class FilmJobs:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._namespace = settings.namespace
-        self._jobs: dict[str, dict[str, FilmJob]] = {}
-        """By story uid, then by name."""
+        self._jobs: dict[Key, dict[str, FilmJob]] = {}
+        """By story, then by name; also those of an earlier story of the same name."""
 
     def go_on(self, world: World, order: FilmOrder) -> str | None:
         """Make, await, or take the result of the Job that this try at this film has; end all others."""
-        meta = order.story.metadata
-        desk, known = world.desk.films[meta.uid], self._jobs.get(meta.uid, {})
+        meta, story = order.story.metadata, key_of(order.story)
+        desk, known = world.desk.films[meta.uid], self._jobs.get(story, {})
         wanted = None
         if order.name is not None:
             wanted = job_name(meta.name, meta.uid, order.name, meta.retry_asked, order.failures)
-        self._end(world, order.story, superfluous(known.values(), wanted))
+        self._end(world, story, superfluous(known.values(), wanted))
         if wanted is None:
             return None
         job = known.get(wanted)
@@ -63,14 +63,12 @@ class FilmJobs:
         if desk.rests_until > monotonic():
             return desk.held
         work = partial(self._work, world, order, wanted, job, turn)
-        world.tasks.start(
-            ("film", meta.uid), Pool.FILM, work, then=lambda: world.enqueue(Kind.STORY, key_of(order.story))
-        )
+        world.tasks.start(("film", meta.uid), Pool.FILM, work, then=lambda: world.enqueue(Kind.STORY, story))
         return desk.held
 
-    def rest(self, world: World, story: StoryJob) -> None:
+    def rest(self, world: World, story: Key) -> None:
         """End every Job of the story that still works."""
-        self._end(world, story, superfluous(self._jobs.get(story.metadata.uid, {}).values(), None))
+        self._end(world, story, superfluous(self._jobs.get(story, {}).values(), None))
 
     async def let_go(self, world: World, story: StoryJob) -> None:
         """Delete all Jobs of the story, also those that were not seen yet."""
@@ -149,7 +147,7 @@ class FilmJobs:
         await world.events.tell("StoryJob", story.metadata, Reason.FILM_FAILED, why, level="Warning")
         return why
 
-    def _end(self, world: World, story: StoryJob, jobs: Sequence[FilmJob]) -> None:
+    def _end(self, world: World, story: Key, jobs: Sequence[FilmJob]) -> None:
         if not jobs:
             return
 
@@ -157,10 +155,10 @@ class FilmJobs:
             try:
                 await self._delete(world.cluster, jobs)
             except ClusterError as error:
-                _log.warning("film Jobs of story %s cannot be deleted yet: %s", story.metadata.name, error)
+                _log.warning("film Jobs of story %s cannot be deleted yet: %s", "/".join(story), error)
 
-        again = partial(world.enqueue, Kind.STORY, key_of(story), LOOK_AGAIN_SECONDS)
-        world.tasks.start(("film-end", story.metadata.uid), Pool.FILM, work, then=again)
+        again = partial(world.enqueue, Kind.STORY, story, LOOK_AGAIN_SECONDS)
+        world.tasks.start(("film-end", *story), Pool.FILM, work, then=again)
 
     async def _delete(self, cluster: Cluster, jobs: Sequence[FilmJob]) -> None:
         for job in jobs:
@@ -174,17 +172,17 @@ class FilmJobs:
 
     def _take(self, body: Json) -> FilmJob:
         job = read_job(body)
-        jobs = self._jobs.setdefault(job.story_uid, {})
+        jobs = self._jobs.setdefault(Key(*job.story), {})
         if job.name not in jobs or jobs[job.name].version < job.version:
             jobs[job.name] = job
         return job
 
     def _forget(self, job: FilmJob) -> None:
-        jobs = self._jobs.get(job.story_uid, {})
+        jobs = self._jobs.get(Key(*job.story), {})
         if job.name in jobs and jobs[job.name].uid == job.uid:
             del jobs[job.name]
         if not jobs:
-            self._jobs.pop(job.story_uid, None)
+            self._jobs.pop(Key(*job.story), None)
 
     def _place(self, name: str) -> str:
         return f"{self._namespace}/{name}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from storyjob.api.storyjob import StoryJob
+from storyjob.cluster.cache import Key
 from storyjob.media.shot import Look, Shot
 from storyjob.planning.plan import StoryPlan
 
@@ -34,8 +35,8 @@ class FilmRunner(Protocol):
         """Start what can be done for the film now, as a task; return how it stands, if there is anything to say."""
         ...
 
-    def rest(self, world: World, story: StoryJob) -> None:
-        """See to it that nothing works at a film of this story, whose making is done, put off or suspended."""
+    def rest(self, world: World, story: Key) -> None:
+        """See to it that nothing works at a film of this story, which is done, put off or suspended, or gone."""
         ...
 
     async def let_go(self, world: World, story: StoryJob) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from storyjob.api.errors import FilmError, MediaError, StorageError
 from storyjob.api.outcome import Alignment
 from storyjob.api.storyjob import StoryJob
-from storyjob.cluster.cache import key_of
+from storyjob.cluster.cache import Key, key_of
 from storyjob.media.film import FilmMaker
 from storyjob.media.manifest import Facts
 from storyjob.media.record import read_spoken
@@ -49,7 +49,7 @@ class InProcess:
             _start(world, story, ("film", story.metadata.uid), film)
         return None
 
-    def rest(self, world: World, story: StoryJob) -> None:
+    def rest(self, world: World, story: Key) -> None:
         """Nothing: what is being rendered is short, and is found again."""
 
     async def let_go(self, world: World, story: StoryJob) -> None:

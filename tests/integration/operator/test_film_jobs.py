@@ -206,6 +206,18 @@ def test_a_deleted_story_takes_its_jobs_along(elsewhere: Place, kubelet: Kubelet
     eventually(lambda: not kubelet.pods(name))
 
 
+def test_a_job_whose_story_went_while_nobody_looked_ends(elsewhere: Place, kubelet: Kubelet) -> None:
+    name = make(elsewhere)
+    kubelet.begin(kubelet.pending(name))
+    elsewhere.stage.kill_operator()
+    api = elsewhere.stage.api
+    api.merge("storyjobs", elsewhere.namespace, name, {"metadata": {"finalizers": []}})
+    api.delete("storyjobs", elsewhere.namespace, name)
+    elsewhere.stage.start_operator()
+
+    eventually(lambda: not kubelet.jobs(name) and not kubelet.pods(name))
+
+
 def test_an_edit_ends_the_job_of_the_old_film(elsewhere: Place, kubelet: Kubelet) -> None:
     name = make(elsewhere)
     kubelet.begin(kubelet.pending(name))
