@@ -116,13 +116,27 @@ def test_a_killed_operator_is_replaced_and_nothing_is_bought_twice(site: Site) -
 
 def test_an_upgrade_under_way_loses_and_buys_nothing(site: Site) -> None:
     begin(site, "upgraded")
-    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2")
+    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2", "film.runner=Job")
 
     completed(site, "upgraded")
 
     assert len(bought(site, "upgraded")) == len(set(bought(site, "upgraded"))) == 2 * SCENES
     roles = site.kubectl("get", "clusterroles", "-o", "name").split()
     assert not [name for name in roles if name.endswith("storyjob-operator")], "it needs cluster-wide rights no more"
+
+
+def test_a_film_is_made_by_a_job(site: Site) -> None:
+    """The upgrade before asked for it."""
+    begin(site, "by-a-job", narrated=False)
+
+    story = completed(site, "by-a-job")
+
+    label = f"{GROUP}/story=by-a-job"
+    show(site, "get", "jobs,pods", "-n", SYSTEM, "-l", label, "-o", "wide")
+    (job,) = json.loads(site.kubectl("get", "jobs", "-n", SYSTEM, "-l", label, "-o", "json"))["items"]
+    assert job["status"]["succeeded"] == 1
+    assert "failed" not in job["status"]
+    assert seconds_of_film(site, story) == pytest.approx(SCENES, abs=0.5)
 
 
 def test_helm_test_makes_a_film_and_takes_it_away(site: Site) -> None:
@@ -154,7 +168,7 @@ def test_uninstalled_it_leaves_stories_but_nothing_that_holds_them(site: Site) -
     left = site.kubectl("get", "secrets,configmaps,leases,roles,serviceaccounts", "-n", SYSTEM, "-o", "name").split()
     assert [name for name in left if "storyjob" in name] == []
     stories = json.loads(site.kubectl("get", "storyjobs,scenes,mediaproviders", "-A", "-o", "json"))["items"]
-    assert len([story for story in stories if story["kind"] == "StoryJob"]) == 4
+    assert len([story for story in stories if story["kind"] == "StoryJob"]) == 5
     assert [
         each for story in stories for each in story["metadata"].get("finalizers", ()) if each.startswith(GROUP)
     ] == []

@@ -35,6 +35,7 @@ from storyjob.cluster.resources import PROVIDERS, SCENES, STORYJOBS, Resource
 from storyjob.handlers.timers import PROVIDER_SECONDS, STORY_SECONDS
 from storyjob.media.bucket import StoreConfig
 from storyjob.media.film import FilmMaker
+from storyjob.reconcile.inprocess import InProcess
 from storyjob.reconcile.leadership import lead
 from storyjob.reconcile.operator import Operator
 from storyjob.reconcile.queue import Item, Kind
@@ -193,7 +194,7 @@ class OperatorProcess:
             ledger=Ledger(cluster, caches.scenes),
             events=Events(cluster, self.process.name),
             store=store,
-            films=cast("FilmMaker", SimFilms(store, models.weather)),
+            films=InProcess(cast("FilmMaker", SimFilms(store, models.weather))),
             downloader=lambda kind: cast("Any", downloader),
             vendors=Vendors(cluster, http, ()),
             work_dir=models.work_dir,

@@ -22,6 +22,8 @@ OTHERS = {
     "secrets": "/api/v1",
     "events": "/apis/events.k8s.io/v1",
     "leases": "/apis/coordination.k8s.io/v1",
+    "jobs": "/apis/batch/v1",
+    "pods": "/api/v1",
 }
 WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE"})
 _SAMPLE = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<value>\S+)$", re.MULTILINE)

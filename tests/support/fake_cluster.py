@@ -67,7 +67,7 @@ class FakeCluster(Cluster):
         yield found, version
 
     async def watch(
-        self, resource: Resource, namespace: str | None, resource_version: str
+        self, resource: Resource, namespace: str | None, resource_version: str, *, selector: str | None = None
     ) -> AsyncIterator[tuple[str, Json]]:
         queue: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
         self._watches[resource.plural].append(queue)

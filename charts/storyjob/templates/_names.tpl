@@ -53,6 +53,14 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace
 {{- end -}}
 {{- end -}}
 
+{{- define "storyjob.filmAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (printf "%s-film" (include "storyjob.fullname" .)) .Values.serviceAccount.filmName -}}
+{{- else -}}
+{{- required "serviceAccount.filmName: name the film Jobs' account, or let the chart make it (serviceAccount.create)" .Values.serviceAccount.filmName -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Which pods the webhook runs in. */}}
 {{- define "storyjob.webhookComponent" -}}
 {{- ternary "webhook" "operator" (eq .Values.webhook.placement "Deployment") -}}

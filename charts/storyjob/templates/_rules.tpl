@@ -43,6 +43,15 @@
   resources: [leases]
   resourceNames: [{{ include "storyjob.fullname" . }}]
   verbs: [get, patch]
+{{- if eq .Values.film.runner "Job" }}
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create, get, list, watch, delete]
+# What a film's pod said last is in its status.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+{{- end }}
 {{- end -}}
 
 {{- define "storyjob.webhookRules" -}}

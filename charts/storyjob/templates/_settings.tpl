@@ -12,7 +12,7 @@
 {{- end }}
 {{- end -}}
 
-{{- define "storyjob.operatorSettings" -}}
+{{- define "storyjob.bucketSettings" -}}
 {{- with .Values.s3 -}}
 - {name: STORYJOB_S3_PREFIX, value: {{ .prefix | quote }}}
 - {name: STORYJOB_S3_REGION, value: {{ .region | quote }}}
@@ -29,6 +29,11 @@
   valueFrom: {secretKeyRef: {name: {{ .existingSecret.name }}, key: {{ .existingSecret.secretAccessKeyKey }}}}
 {{- end }}
 {{- end }}
+- {name: STORYJOB_WORK_DIR, value: /work}
+{{- end -}}
+
+{{- define "storyjob.operatorSettings" -}}
+{{ include "storyjob.bucketSettings" . }}
 {{- with .Values.sharedPrefixes }}
 - {name: STORYJOB_SHARED_PREFIXES, value: {{ join "," . | quote }}}
 {{- end }}
@@ -42,6 +47,18 @@
 {{- with $hosts }}
 - {name: STORYJOB_ALLOWED_HOSTS, value: {{ join "," . | quote }}}
 {{- end }}
-- {name: STORYJOB_WORK_DIR, value: /work}
 - {name: STORYJOB_LEASE_NAME, value: {{ include "storyjob.fullname" . }}}
+{{- if eq .Values.film.runner "Job" }}
+{{- with .Values.film }}
+- {name: STORYJOB_FILM_RUNNER, value: {{ .runner }}}
+- {name: STORYJOB_FILM_DEADLINE_SECONDS, value: {{ .job.deadlineSeconds | int64 | quote }}}
+- {name: STORYJOB_FILM_BACKOFF_LIMIT, value: {{ .job.backoffLimit | int64 | quote }}}
+- {name: STORYJOB_FILM_TTL_SECONDS, value: {{ .job.ttlSecondsAfterFinished | int64 | quote }}}
+{{- with .job.queueName }}
+- {name: STORYJOB_FILM_QUEUE, value: {{ . }}}
+{{- end }}
+{{- end }}
+# Kubernetes would put variables of the operator's in place of $(NAME).
+- {name: STORYJOB_FILM_POD, value: {{ include "storyjob.filmPod" . | fromYaml | toJson | replace "$(" "$$(" | quote }}}
+{{- end }}
 {{- end -}}

@@ -29,6 +29,10 @@ RETRY_LIMIT = 256  # characters
 
 STORY_LABEL = f"{GROUP}/story"
 SCENE_LABEL = f"{GROUP}/scene"
+STORY_NAMESPACE_LABEL = f"{GROUP}/story-namespace"
+STORY_UID_LABEL = f"{GROUP}/story-uid"
+FILMS_LABEL = f"{GROUP}/films-of"
+"""On film Jobs: the Lease of the operator that made them."""
 CREDENTIALS_LABEL = f"{GROUP}/credentials"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 HostList = Annotated[tuple[str, ...], NoDecode]
@@ -49,6 +49,17 @@ class Settings(BaseSettings):
     )
     renders: int = Field(1, ge=1, le=64, description="ffmpeg processes at once.")
 
+    film_runner: Literal["InProcess", "Job"] = Field(
+        "InProcess", description="Where films are made: by the operator itself, or each by a Kubernetes Job."
+    )
+    film_pod: dict[str, Any] | None = Field(
+        None, validate_default=True, description="Pod template of film Jobs, as JSON; its first container makes films."
+    )
+    film_queue: str | None = Field(None, max_length=63, description="Kueue's LocalQueue for film Jobs.")
+    film_deadline_seconds: int = Field(7200, ge=1, description="Longest that a film Job may take.")
+    film_backoff_limit: int = Field(2, ge=0, le=10, description="Pods of one film Job that may fail before it does.")
+    film_ttl_seconds: int = Field(3600, ge=0, description="How long an ended film Job stays to be looked at.")
+
     instance: str | None = Field(
         None, max_length=200, description="Names this replica among the others; its host name when absent."
     )
@@ -65,4 +76,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("film_pod")
+    @classmethod
+    def _has_a_container(cls, value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
+        if info.data.get("film_runner") != "Job":
+            return value
+        containers = ((value or {}).get("spec") or {}).get("containers")
+        if not isinstance(containers, list) or not containers or not all(isinstance(each, dict) for each in containers):
+            raise ValueError("with STORYJOB_FILM_RUNNER=Job it must be a pod template whose spec has a container")
         return value

@@ -6,6 +6,7 @@ import typer
 
 from storyjob.cli import local
 from storyjob.cli.crds import crds
+from storyjob.cli.film import film
 from storyjob.cli.operator import operator
 from storyjob.cli.simulator import simulator
 from storyjob.cli.try_story import try_story
@@ -22,6 +23,7 @@ def storyjob() -> None:
 
 
 app.command()(crds)
+app.command()(film)
 app.command()(operator)
 app.command()(simulator)
 app.command(name="try")(try_story)

@@ -24,6 +24,7 @@ def uninstall(
     selector: Annotated[str, typer.Option(help="Label selector of the operator's pods.")],
     lease: Annotated[str, typer.Option(help="The operator's Lease.")],
     policy: Annotated[Policy, typer.Option(help="While stories are being made.")] = Policy.REFUSE,
+    film_jobs: Annotated[bool, typer.Option("--film-jobs", help="Films are made by Jobs: delete those left.")] = False,
     seconds: Annotated[float, typer.Option(min=0, help="How long the operator may take to stop.")] = 200,
 ) -> None:
     """Stop the operator and take its finalizers off all objects. STORYJOB_* variables say which namespaces."""
@@ -33,7 +34,7 @@ def uninstall(
 
     settings = configured()
     served = settings.watch_namespaces or (None,)
-    installation = Installation(settings.namespace, deployment, selector, lease, served)
+    installation = Installation(settings.namespace, deployment, selector, lease, served, film_jobs)
     try:
         count = asyncio.run(_uninstall(installation, policy, seconds))
     except StoryJobError as error:

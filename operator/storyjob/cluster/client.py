@@ -73,7 +73,7 @@ class Cluster:
             query["continue"] = more
 
     async def watch(
-        self, resource: Resource, namespace: str | None, resource_version: str
+        self, resource: Resource, namespace: str | None, resource_version: str, *, selector: str | None = None
     ) -> AsyncIterator[tuple[str, Json]]:
         """Yield (type, object) from a resourceVersion on, bookmarks included, until the server ends the watch."""
         query = {
@@ -82,6 +82,8 @@ class Cluster:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_SECONDS),
         }
+        if selector:
+            query["labelSelector"] = selector
         timeout = aiohttp.ClientTimeout(total=None, connect=REQUEST_SECONDS, sock_read=WATCH_SECONDS + 30)
         what = f"watch {resource.plural}"
         try:
@@ -123,12 +125,18 @@ class Cluster:
         path = resource.path(namespace, name)
         return await self._call("PATCH", path, body=body, content_type="application/merge-patch+json")
 
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> Json:
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, propagation: str | None = None
+    ) -> Json:
         """Delete one object if it still is the one meant; raises ``Conflict`` when another took its name.
 
+        ``propagation`` says what becomes of what it owns, as in ``DeleteOptions``; the kind's own default when absent.
         Returns the object while finalizers hold it, else a ``Status``.
         """
-        return await self._call("DELETE", resource.path(namespace, name), body={"preconditions": {"uid": uid}})
+        options: Json = {"preconditions": {"uid": uid}}
+        if propagation:
+            options["propagationPolicy"] = propagation
+        return await self._call("DELETE", resource.path(namespace, name), body=options)
 
     async def _call(
         self,

@@ -26,17 +26,29 @@ Lost = Callable[[Key, str], None]
 class Informer:
     """Keeps a caller up to date about one kind: ``seen(object)``, and ``lost(key, uid)`` when it is gone.
 
+    With a label ``selector`` it is about what that picks, and nothing else.
+
     A watch that is cut goes on where it was; only when the server has forgotten that place (410) is everything listed
     again. After every list it reports as lost what it knew and the list did not show, so that deletions that happened
     meanwhile are not missed.
     """
 
-    def __init__(self, cluster: Cluster, resource: Resource, namespace: str | None, seen: Seen, lost: Lost) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        resource: Resource,
+        namespace: str | None,
+        seen: Seen,
+        lost: Lost,
+        *,
+        selector: str | None = None,
+    ) -> None:
         self._cluster = cluster
         self._resource = resource
         self._namespace = namespace
         self._seen = seen
         self._lost = lost
+        self._selector = selector
         self._known: dict[Key, str] = {}
         self._version: str | None = None
         self._failures = 0
@@ -71,7 +83,7 @@ class Informer:
     async def _list(self) -> str:
         listed: dict[Key, str] = {}
         version = ""
-        async for page, at in self._cluster.pages(self._resource, self._namespace):
+        async for page, at in self._cluster.pages(self._resource, self._namespace, selector=self._selector):
             version = at
             for item in page:
                 listed[_key(item)] = item["metadata"]["uid"]
@@ -86,7 +98,8 @@ class Informer:
     async def _watch(self, version: str) -> None:
         """Watch until the server ends it, as it does every few minutes."""
         began = asyncio.get_running_loop().time()
-        async for kind, item in self._cluster.watch(self._resource, self._namespace, version):
+        events = self._cluster.watch(self._resource, self._namespace, version, selector=self._selector)
+        async for kind, item in events:
             self._failures = 0
             if kind != "BOOKMARK":
                 self._tell(kind, item)

@@ -40,7 +40,8 @@ async def run(settings: Settings) -> None:
     world, probes = operator.world, Probes(settings)
     try:
         await probes.start()
-        rights = needed(settings.namespace, settings.watch_namespaces or (None,), settings.lease_name)
+        served, film_jobs = settings.watch_namespaces or (None,), settings.film_runner == "Job"
+        rights = needed(settings.namespace, served, settings.lease_name, film_jobs=film_jobs)
         await await_access(world.cluster, rights, "operator", probes.waits_for)
         await operator.bucket_works()
         await operator.resync()
@@ -56,7 +57,8 @@ async def run(settings: Settings) -> None:
 async def _serve(operator: Operator, settings: Settings, lease: Lease) -> None:
     ready, stop, terminate = asyncio.Event(), asyncio.Event(), asyncio.Event()
     leading = asyncio.create_task(lead(operator, lease))
-    background = [asyncio.create_task(part()) for part in (operator.keep_in_step, operator.watch_bucket)]
+    parts = (operator.keep_in_step, operator.watch_bucket, operator.follow_films)
+    background = [asyncio.create_task(part()) for part in parts]
     watching = asyncio.create_task(_watch(operator, settings, ready, stop))
     # kopf sets its own signal handlers until it is ready; ours, set later, take their place.
     seeing = asyncio.create_task(ready.wait())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from storyjob.api.settings import Settings
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
@@ -30,6 +32,21 @@ class StoreConfig:
     connect_seconds: float = 5.0
     read_seconds: float = 60.0
     attempts: int = 4
+
+    @classmethod
+    def of(cls, settings: Settings) -> StoreConfig:
+        """Return what the settings say."""
+        key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+        return cls(
+            bucket=settings.s3_bucket,
+            prefix=settings.s3_prefix,
+            endpoint=settings.s3_endpoint,
+            public_endpoint=settings.s3_public_endpoint,
+            region=settings.s3_region,
+            access_key=key_id.get_secret_value() if key_id else None,
+            secret_key=secret.get_secret_value() if secret else None,
+            workers=settings.downloads,
+        )
 
 
 @dataclass(frozen=True, slots=True)

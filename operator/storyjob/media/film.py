@@ -67,15 +67,14 @@ class FilmMaker:
         Nothing counts until the manifest is there: it is written last, and found again by the cut's hash.
         """
         layout, digest = self._layout(namespace), film_hash(cut)
-        key = layout.film(digest, FilmFile.MANIFEST)
-        manifest = await read_manifest(self.store, key)
-        if manifest is None:
-            async with self.parallel:
-                with tempfile.TemporaryDirectory(prefix="film-", dir=self.workdir) as name:
-                    files = await self._make(layout, digest, cut, Path(name))
-            manifest = self._manifest(digest, cut, facts, files)
-            with crossing(Act.MANIFEST):
-                await self.store.put(key, manifest_bytes(manifest), content_type=_CONTENT_TYPES[FilmFile.MANIFEST])
+        if (found := await find_film(self.store, layout, digest)) is not None:
+            return found
+        async with self.parallel:
+            with tempfile.TemporaryDirectory(prefix="film-", dir=self.workdir) as name:
+                files = await self._make(layout, digest, cut, Path(name))
+        manifest, key = self._manifest(digest, cut, facts, files), layout.film(digest, FilmFile.MANIFEST)
+        with crossing(Act.MANIFEST):
+            await self.store.put(key, manifest_bytes(manifest), content_type=_CONTENT_TYPES[FilmFile.MANIFEST])
         return _outputs(manifest, self.store.uri(key))
 
     def _layout(self, namespace: str) -> Layout:
@@ -134,6 +133,13 @@ class FilmMaker:
             scenes=told_scenes(self.store, cut, facts),
             facts=public_facts(facts.story),
         )
+
+
+async def find_film(store: Store, layout: Layout, digest: str) -> Outputs | None:
+    """Return the finished film of this hash, ``None`` while there is none. Raises ``StorageError``."""
+    key = layout.film(digest, FilmFile.MANIFEST)
+    manifest = await read_manifest(store, key)
+    return None if manifest is None else _outputs(manifest, store.uri(key))
 
 
 def _segment_path(segment: Segment, directory: Path) -> Path:

@@ -7,6 +7,7 @@
     <prefix>/<namespace>/sources/<fingerprint>/record.json       what is known of a user's own file
     <prefix>/<namespace>/segments/<hash>.mp4                     one scene, ready to be joined
     <prefix>/<namespace>/films/<hash>/film.mp4 …manifest.json    the manifest is written last
+    <prefix>/<namespace>/films/<hash>/request-<sha256>.json      what a film Job is asked to make
 """
 
 from __future__ import annotations
@@ -88,6 +89,11 @@ class Layout:
     def film(self, film_hash: str, file: FilmFile) -> str:
         """Return where a file of a finished film lies."""
         return f"{self.root}films/{_match(_HASH, film_hash, 'film hash')}/{file.value}"
+
+    def film_request(self, film_hash: str, sha256: str) -> str:
+        """Return where the request for a film lies, by the hash of its bytes."""
+        film, request = _match(_HASH, film_hash, "film hash"), _match(_HASH, sha256, "request hash")
+        return f"{self.root}films/{film}/request-{request}.json"
 
     def _media(self, input_hash: str) -> str:
         return f"{self.root}media/{_match(_HASH, input_hash, 'input hash')}/"

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from storyjob.api.errors import StorageError
 from storyjob.api.outcome import Alignment
+from storyjob.media.layout import Layout
 from storyjob.media.store import MIB, Store
 
 _log = logging.getLogger(__name__)
@@ -75,6 +76,12 @@ async def read_record(store: Store, key: str) -> Record | None:
         problem = error.errors(include_url=False, include_input=False)[0]
         _log.warning("%s is not a record and is ignored: %s", store.uri(key), problem["msg"])
         return None
+
+
+async def read_spoken(store: Store, layout: Layout, input_hash: str, sha256: str) -> Alignment | None:
+    """Return when each word of a narration is spoken, if the record of its purchase is of these bytes and knows."""
+    record = await read_record(store, layout.record(input_hash))
+    return record.spoken if record is not None and record.sha256 == sha256 else None
 
 
 async def write_record(store: Store, key: str, record: Record) -> None:

@@ -24,13 +24,18 @@ _BASE_SECONDS = 120.0
 _SECONDS_PER_SECOND = 20.0
 
 
+def segment_of(layout: Layout, shot: Shot, look: Look) -> Segment:
+    """Return the segment of a shot, rendered or not."""
+    digest = segment_hash(shot, look)
+    return Segment(layout.segment(digest), digest, frames(shot, look) / look.fps)
+
+
 async def make_segment(store: Store, layout: Layout, shot: Shot, look: Look, workdir: Path) -> Segment:
     """Return the segment of a shot, rendering it if the bucket does not have it.
 
     Raises ``FilmError`` naming the scene, and ``StorageError``.
     """
-    digest = segment_hash(shot, look)
-    segment = Segment(layout.segment(digest), digest, frames(shot, look) / look.fps)
+    segment = segment_of(layout, shot, look)
     if await store.exists(segment.key):
         return segment
     with tempfile.TemporaryDirectory(prefix="segment-", dir=workdir) as name:

@@ -25,6 +25,8 @@ class FilmState:
     done: bool = False
     error: str | None = None
     gave_up: bool = False
+    note: str | None = None
+    """What makes it, or what that waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,9 @@ def _finalizing(film: FilmState, degraded: str | None) -> Verdict:
         return Verdict("Completed", Reason.COMPLETED, degraded or "The film is in the bucket.", degraded)
     if film.gave_up:
         return Verdict("Failed", Reason.FILM_FAILED, f"All media are kept, but the film failed: {film.error}", degraded)
-    trouble = f" Last try: {film.error}" if film.error else ""
-    return Verdict("Finalizing", Reason.FINALIZING, f"All media are there; the film is being made.{trouble}", degraded)
+    notes = [film.note or "", f"Last try: {film.error}" if film.error else ""]
+    message = " ".join(["All media are there; the film is being made.", *filter(None, notes)])
+    return Verdict("Finalizing", Reason.FINALIZING, message, degraded)
 
 
 def _with_gaps(plan: StoryPlan, failed: Sequence[SceneView], film: FilmState, choice: str) -> Verdict:

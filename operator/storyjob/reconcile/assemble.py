@@ -21,6 +21,9 @@ from storyjob.media.download import Downloader, FetchLimits
 from storyjob.media.film import FilmMaker
 from storyjob.media.shelf import Shelf
 from storyjob.media.store import Store
+from storyjob.reconcile.filmjobs import FilmJobs
+from storyjob.reconcile.filmrunner import FilmRunner
+from storyjob.reconcile.inprocess import InProcess
 from storyjob.reconcile.vendors import Vendors
 from storyjob.reconcile.world import Caches, Desk, World
 
@@ -35,7 +38,7 @@ async def assemble(settings: Settings, instance: str) -> World:
     timeout = httpx.Timeout(IDLE_SECONDS, connect=CONNECT_SECONDS)
     http = public_client(settings.allowed_hosts, timeout=timeout, limits=CONNECTIONS)
     work_dir = Path(tempfile.mkdtemp(prefix="storyjob-", dir=settings.work_dir))
-    store = Store(_store_config(settings), Shelf(work_dir / "shelf", settings.shelf_bytes))
+    store = Store(StoreConfig.of(settings), Shelf(work_dir / "shelf", settings.shelf_bytes))
     caches = Caches()
     limits = _fetch_limits(settings)
     return World(
@@ -45,7 +48,7 @@ async def assemble(settings: Settings, instance: str) -> World:
         ledger=Ledger(cluster, caches.scenes),
         events=Events(cluster, instance),
         store=store,
-        films=FilmMaker(store, work_dir, asyncio.Semaphore(settings.renders)),
+        films=_film_runner(settings, store, work_dir),
         downloader=lambda kind: Downloader(http, settings.allowed_hosts, limits[kind]),
         vendors=Vendors(cluster, http, settings.allowed_hosts),
         work_dir=work_dir,
@@ -53,18 +56,10 @@ async def assemble(settings: Settings, instance: str) -> World:
     )
 
 
-def _store_config(settings: Settings) -> StoreConfig:
-    key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
-    return StoreConfig(
-        bucket=settings.s3_bucket,
-        prefix=settings.s3_prefix,
-        endpoint=settings.s3_endpoint,
-        public_endpoint=settings.s3_public_endpoint,
-        region=settings.s3_region,
-        access_key=key_id.get_secret_value() if key_id else None,
-        secret_key=secret.get_secret_value() if secret else None,
-        workers=settings.downloads,
-    )
+def _film_runner(settings: Settings, store: Store, work_dir: Path) -> FilmRunner:
+    if settings.film_runner == "Job":
+        return FilmJobs(settings)
+    return InProcess(FilmMaker(store, work_dir, asyncio.Semaphore(settings.renders)))
 
 
 def _fetch_limits(settings: Settings) -> dict[StepKind, FetchLimits]:

@@ -42,6 +42,7 @@ async def finalize_story(world: World, story: StoryJob) -> None:
             await delete_scene(world, scene)
     if scenes:
         return
+    await world.films.let_go(world, story)
     written = await set_finalizer(world.cluster, STORYJOBS, story.metadata, JOBS_FINALIZER, present=False)
     if written is not None:
         world.caches.stories.put(StoryJob.model_validate(written))

@@ -146,6 +146,10 @@ class Operator:
             except ClusterError as error:
                 _log.warning("resync failed, the watches go on: %s", error)
 
+    async def follow_films(self) -> None:
+        """Follow the films that are made elsewhere until cancelled."""
+        await self._world.films.follow(self._world)
+
     async def watch_bucket(self) -> None:
         """While the bucket refuses, ask it again and again; once it takes a write, go on buying."""
         world = self._world

@@ -50,9 +50,11 @@ async def reconcile_story(world: World, key: Key) -> None:
     """Bring one story a step further. Doing it twice is harmless."""
     story = world.caches.stories.get(key)
     if story is None:
+        world.films.rest(world, key)
         return
     if story.metadata.terminating:
         withdraw(world, story)
+        world.films.rest(world, key)
         await finalize_story(world, story)
         return
     if await _expired(world, story):

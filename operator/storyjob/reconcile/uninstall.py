@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storyjob.api.errors import UninstallRefused
-from storyjob.api.resource import IN_USE_FINALIZER, JOBS_FINALIZER, KOPF_FINALIZER
+from storyjob.api.resource import FILMS_LABEL, IN_USE_FINALIZER, JOBS_FINALIZER, KOPF_FINALIZER
 from storyjob.api.scene import LIVE_PHASES
 from storyjob.cluster.client import Cluster, Json
 from storyjob.cluster.errors import Conflict, NotFound, TestFailed
-from storyjob.cluster.resources import DEPLOYMENTS, LEASES, PODS, PROVIDERS, SCENES, SECRETS, STORYJOBS, Resource
+from storyjob.cluster.resources import DEPLOYMENTS, JOBS, LEASES, PODS, PROVIDERS, SCENES, SECRETS, STORYJOBS, Resource
+from storyjob.planning.filmjob import label_of
 from storyjob.reconcile.signing import KEYS_SECRET
 
 OURS = frozenset({JOBS_FINALIZER, IN_USE_FINALIZER, KOPF_FINALIZER})
@@ -35,6 +36,8 @@ class Installation:
     lease: str
     served: Sequence[str | None]
     """The namespaces that are served; None stands for all of them."""
+    film_jobs: bool = False
+    """Whether films were made by Jobs."""
 
 
 async def refuse_while_running(cluster: Cluster, installation: Installation) -> None:
@@ -77,6 +80,8 @@ async def let_go(cluster: Cluster, installation: Installation) -> int:
         for kind in (STORYJOBS, SCENES, PROVIDERS):
             for item in await _all(cluster, kind, namespace):
                 count += await _take_off(cluster, kind, item)
+    if installation.film_jobs:
+        await _delete_film_jobs(cluster, installation)
     await _delete(cluster, SECRETS, installation.namespace, KEYS_SECRET)
     await _delete(cluster, LEASES, installation.namespace, installation.lease)
     return count
@@ -116,6 +121,16 @@ async def _delete(cluster: Cluster, kind: Resource, namespace: str, name: str) -
         await cluster.delete(kind, namespace, name, uid=found["metadata"]["uid"])
     except (NotFound, Conflict):
         _log.info("%s %s is gone already", kind.kind, name)
+
+
+async def _delete_film_jobs(cluster: Cluster, installation: Installation) -> None:
+    selector = f"{FILMS_LABEL}={label_of(installation.lease)}"
+    for job in (await cluster.list(JOBS, installation.namespace, selector=selector))[0]:
+        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+        try:
+            await cluster.delete(JOBS, installation.namespace, name, uid=uid, propagation="Background")
+        except (NotFound, Conflict):
+            _log.info("film Job %s is gone already", name)
 
 
 def _unfinished(story: Json) -> bool:

@@ -21,7 +21,6 @@ from storyjob.cluster.client import Cluster
 from storyjob.cluster.events import Events
 from storyjob.cluster.ledger import Ledger
 from storyjob.media.download import Downloader
-from storyjob.media.film import FilmMaker
 from storyjob.media.layout import Layout
 from storyjob.media.shot import Segment
 from storyjob.media.store import Store
@@ -32,6 +31,7 @@ from storyjob.planning.live import Memory
 from storyjob.planning.plan import Offer
 from storyjob.planning.validate import Problem
 from storyjob.planning.view import LookUp, StepId
+from storyjob.reconcile.filmrunner import FilmRunner
 from storyjob.reconcile.queue import Item, Kind, Queue
 from storyjob.reconcile.tasks import Tasks
 from storyjob.reconcile.vendors import Vendors
@@ -88,6 +88,10 @@ class FilmDesk:
     """When each word of a narration is spoken, by the narration's SHA-256."""
     outputs: Outputs | None = None
     error: str | None = None
+    held: str | None = None
+    """Why its Job cannot be made, which is no failure of the film's."""
+    rests_until: float = 0.0
+    """When to try that again, monotonic seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,7 @@ class World:
     ledger: Ledger
     events: Events
     store: Store
-    films: FilmMaker
+    films: FilmRunner
     downloader: Callable[[StepKind], Downloader]
     vendors: Vendors
     work_dir: Path

@@ -31,6 +31,15 @@ def test_the_operator_may_do_what_it_asks_for_and_no_more(helm: Helm, served: tu
     assert found - beyond(served) == asked(operators(OWN, served or (None,), "film-storyjob"))
 
 
+def test_film_jobs_take_more_rights_in_the_operators_own_namespace_and_none_elsewhere(helm: Helm) -> None:
+    manifests = helm.template("--set=film.runner=Job")
+    found, before = granted(manifests, "film-storyjob"), granted(helm.template(), "film-storyjob")
+
+    assert found - beyond(()) == asked(operators(OWN, (None,), "film-storyjob", film_jobs=True))
+    assert {grant[-1] for grant in found - before} == {OWN}
+    assert granted(manifests, "film-storyjob-film") == set()
+
+
 @MODES
 @pytest.mark.parametrize("placement", ["Sidecar", "Deployment"])
 def test_the_webhook_may_do_what_it_asks_for_and_no_more(helm: Helm, served: tuple[str, ...], placement: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from storyjob.api.settings import Settings
 from storyjob.local.release import KUBERNETES
+from storyjob.reconcile.filmpod import film_job
+from support.builders import a_hash, metadata
 from support.controlplane import PROJECT
 from support.helm import CHART, PLACES, Helm, HelmError
 
@@ -164,9 +168,69 @@ def test_the_webhook_never_gets_keys_of_the_bucket(helm: Helm) -> None:
         assert not {name for name in found if "KEY" in name or "CALLBACK" in name}
 
 
+def film_job_of(manifests: list[Json]) -> Json:
+    """Return the Job that the operator makes of what the chart tells it, as far as plain values go."""
+    told = {name: value for name, value in environment(manifests).items() if name.startswith("STORYJOB_FILM_")}
+    # What Kubernetes makes of it, which knows no variable PROXY.
+    told["STORYJOB_FILM_POD"] = told["STORYJOB_FILM_POD"].replace("$$(", "$(")
+    values = {name.removeprefix("STORYJOB_").lower(): value for name, value in told.items()}
+    values["film_pod"] = json.loads(values["film_pod"])
+    settings = Settings(s3_bucket="films", namespace="story", lease_name="film-storyjob", **values)
+    return film_job(settings, metadata("fox"), "film-fox-0", a_hash("film"), a_hash("request"))
+
+
+def test_film_jobs_are_as_the_values_say(helm: Helm) -> None:
+    job = film_job_of(helm.template(values=PLACES / "everything-values.yaml"))
+    pod = job["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    variables = {each["name"]: each for each in container["env"]}
+
+    kubernetes_validate.validate(job, KUBERNETES.rpartition(".")[0], strict=True)
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "films"
+    assert (pod["priorityClassName"], pod["nodeSelector"]) == ("batch", {"pool": "batch"})
+    assert pod["tolerations"] == [{"key": "media", "operator": "Exists"}], "like the operator's"
+    assert pod["serviceAccountName"] == "film-storyjob-film"
+    assert pod["volumes"][0]["ephemeral"]["volumeClaimTemplate"]["spec"]["storageClassName"] == "fast"
+    assert container["image"].startswith("ghcr.io/storyjob/storyjob-operator@sha256:")
+    assert container["resources"]["limits"] == {"memory": "1Gi"}
+    assert variables["HTTPS_PROXY"]["value"] == "http://$(PROXY):3128"
+    assert variables["STORYJOB_RENDERS"]["value"] == "2"
+    assert variables["STORYJOB_S3_SECRET_ACCESS_KEY"]["valueFrom"]["secretKeyRef"]["name"] == "minio"
+
+
+def test_a_film_pod_knows_the_bucket_and_nothing_else(helm: Helm) -> None:
+    job = film_job_of(helm.template("--set=film.runner=Job,callbackUrl=https://a.example,allowedHosts={a:1}"))
+    pod = job["spec"]["template"]["spec"]
+
+    assert pod["volumes"] == [{"name": "work", "emptyDir": {"sizeLimit": "10Gi"}}]
+    named = {each["name"] for each in pod["containers"][0]["env"]}
+    assert not named & {"STORYJOB_CALLBACK_URL", "STORYJOB_ALLOWED_HOSTS", "STORYJOB_FILM_POD"}
+    assert {"app.kubernetes.io/instance", "app.kubernetes.io/component"}.isdisjoint(job["metadata"]["labels"])
+
+
+def test_without_film_jobs_nothing_is_made_for_them(helm: Helm) -> None:
+    manifests = helm.template("--set=networkPolicy.enabled=true")
+
+    assert [item["kind"] for item in manifests if item["metadata"]["name"] == "film-storyjob-film"] == []
+    assert not [name for name in environment(manifests) if name.startswith("STORYJOB_FILM_")]
+
+
+def test_the_network_policy_of_films_meets_their_pods(helm: Helm) -> None:
+    manifests = helm.template("--set=film.runner=Job,networkPolicy.enabled=true,s3.endpoint=http://minio.svc:9000")
+    policy = find(manifests, "NetworkPolicy", "film-storyjob-film")["spec"]
+    labels = film_job_of(manifests)["spec"]["template"]["metadata"]["labels"]
+
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+    ports = [port["port"] for rule in policy["egress"] for port in rule["ports"]]
+    assert sorted(set(ports)) == [53, 9000]
+
+
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
+        ("film.runner=Pod", "runner"),
         ("s3.bucket=", "name the bucket"),
         ("settings.shutdownGraceSeconds=150", "purchases under way are cut off"),
         ("ingres.enabled=true", "ingres"),

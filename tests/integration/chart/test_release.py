@@ -14,6 +14,7 @@ from storyjob.local.process import Process, Program
 from storyjob.local.s3 import Bucket
 from support.controlplane import Cluster, run
 from support.helm import PLACES, Helm
+from support.kubelet import Kubelet
 from support.place import Place
 from support.release import NAME, RIGHTS, Release, as_list
 from support.stage import Casting, Stage
@@ -101,6 +102,52 @@ def test_its_roles_suffice_for_a_film(crds: Cluster, s3: Bucket, helm: Helm, nam
     assert "403" not in stage.operator.tail(1000)
     assert stage.webhook is not None
     assert "403" not in stage.webhook.tail(1000)
+
+
+def test_its_roles_suffice_for_a_film_by_a_job(
+    crds: Cluster, s3: Bucket, helm: Helm, namespace: str, tmp_path: Path
+) -> None:
+    crds.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    flags = f"--set=watchNamespaces={{{namespace}}},rbac.aggregate=false,film.runner=Job,s3.existingSecret.name=bucket"
+    release = Release.render(
+        helm, crds, namespace, flags, f"--set=s3.endpoint={s3.endpoint},s3.region={s3.region},s3.bucket={s3.name}"
+    )
+    release.apply(RIGHTS)
+    variables = operators_variables(release)
+    settings = {name: value for name, value in variables.items() if name.startswith("STORYJOB_FILM_")}
+    casting = Casting(
+        settings=settings | {"STORYJOB_LEASE_NAME": NAME, "FFMPEG": "/bin/false"},
+        kubeconfigs={"operator": release.kubeconfig(NAME, tmp_path)},
+        webhook=False,
+    )
+    stage = Stage(crds, s3, [namespace], tmp_path, casting)
+    kubelet = Kubelet(stage.api, namespace)
+    try:
+        stage.open()
+        place = Place(stage, namespace)
+        keys = {"access-key-id": s3.access_key_id, "secret-access-key": s3.secret_access_key}
+        place.secret("bucket", keys)
+        place.providers("pictures", completion="Poll")
+        name = place.make(place.scene("forest"))
+        kubelet.end(kubelet.pending(name), 3, "the first try is told of")
+        with kubelet.at_work():
+            place.completed(name)
+        jobs = kubelet.jobs(name)
+        place.delete(name)
+    finally:
+        stage.close()
+
+    assert len(jobs) == 2
+    assert kubelet.jobs(name) == []
+    assert "the first try is told of" in [event["note"] for event in place.events(name)]
+    assert "403" not in stage.operator.tail(1000)
+
+
+def operators_variables(release: Release) -> dict[str, str]:
+    """Return the plain variables of the operator's container."""
+    deployment = next(item for item in release.manifests if item["kind"] == "Deployment")
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
 
 
 def metrics(stage: Stage) -> str:

@@ -29,7 +29,7 @@ class Installed:
 
     def __init__(self, cluster: Cluster, helm: Helm, namespace: str, folder: Path) -> None:
         self.api, self.namespace, self._kubectl = ApiServer.of(cluster), namespace, cluster.kubectl
-        release = Release.render(helm, cluster, namespace, f"--set=watchNamespaces={{{namespace}}}")
+        release = Release.render(helm, cluster, namespace, f"--set=watchNamespaces={{{namespace}}},film.runner=Job")
         release.apply(RIGHTS - {"ClusterRole", "ClusterRoleBinding"})
         release.apply({"Deployment"})
         self._job = next(item for item in release.manifests if item["kind"] == "Job")
@@ -49,6 +49,12 @@ class Installed:
     def provider(self, name: str) -> None:
         spec = {"type": "replicate", "credentials": {"secretRef": {"name": "keys", "key": "token"}}}
         self._apply("MediaProvider", name, spec, [IN_USE, KOPF, "example.com/somebodys"])
+
+    def job(self, name: str, labels: dict[str, str]) -> None:
+        pod = {"restartPolicy": "Never", "containers": [{"name": "film", "image": "films"}]}
+        meta = {"name": name, "namespace": self.namespace, "labels": labels}
+        body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"template": {"spec": pod}}}
+        self._kubectl("apply", "-f", "-", stdin=json.dumps(body))
 
     def uninstall(self, policy: str = "Refuse") -> subprocess.CompletedProcess[str]:
         """Do what the chart's hook does, with its own arguments and account."""
@@ -140,6 +146,16 @@ def test_it_drops_running_stories_when_told_to(installed: Installed) -> None:
 
     assert done.returncode == 0, done.stderr
     assert installed.finalizers() == set()
+
+
+def test_film_jobs_go_and_no_others(installed: Installed) -> None:
+    installed.job("film-fox-1", {"storyjob.dev/films-of": NAME})
+    installed.job("mine", {})
+
+    done = installed.uninstall()
+
+    assert done.returncode == 0, done.stderr
+    assert [job["metadata"]["name"] for job in installed.api.list("jobs", installed.namespace)] == ["mine"]
 
 
 def test_the_secret_that_the_operator_made_goes_and_no_other(installed: Installed) -> None:

@@ -50,7 +50,7 @@ class Script(FakeCluster):
             yield page, "100"
 
     async def watch(
-        self, resource: Resource, namespace: str | None, resource_version: str
+        self, resource: Resource, namespace: str | None, resource_version: str, *, selector: str | None = None
     ) -> AsyncIterator[tuple[str, Json]]:
         self.asked.append((clock(), f"watch {resource_version}"))
         events, ending = self.watches.pop(0) if self.watches else ([], self.endless)
