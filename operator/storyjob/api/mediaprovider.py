@@ -30,6 +30,7 @@ class ProviderType(StrEnum):
     FAL = "fal"
     LUMA = "luma"
     RUNWAY = "runway"
+    BFL = "bfl"
     ELEVENLABS = "elevenlabs"
     GEMINI = "gemini"
     GOOGLE_IMAGEN = "google-imagen"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from support.place import KEYS, Place
+from support.accounts import KEYS
+from support.place import Place
 
 Json = dict[str, Any]
 
@@ -82,7 +83,7 @@ def test_what_is_billed_by_compute_time_costs_what_it_ran(
     assert (step["estimatedCost"], done["status"]["cost"]["estimated"]) == ("5", "5")
     assert done["status"]["cost"]["spent"] == step["cost"]
     manifest = json.loads(place.read(done["status"]["outputs"]["manifest"]["uri"]))
-    assert manifest["scenes"][0]["image"]["cost"] == step["cost"]
+    assert manifest["scenes"][0]["facts"]["image"]["cost"] == step["cost"]
 
 
 def test_a_still_that_luma_cannot_fetch_is_refused_before_anything_is_bought(place: Place) -> None:
