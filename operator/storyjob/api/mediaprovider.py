@@ -207,7 +207,9 @@ class MediaProviderSpec(ApiModel):
     ] = None
     webhook: Annotated[
         SecretSource | None,
-        Field(description="The key that signs webhooks. Not needed where the vendor's API tells it (replicate, fal)."),
+        Field(
+            description="The key that signs webhooks. Not needed where the vendor tells it (replicate, fal, gemini)."
+        ),
     ] = None
     output: Annotated[ProviderOutput | None, Field(description="A bucket that results are left in (vertex-veo).")] = (
         None

@@ -16,6 +16,7 @@ RARELY = {"initialSeconds": 3600, "maxSeconds": 3600}
 """Polls so rare that only a callback can bring a story to its end in time."""
 MODELS = {
     "fal": {"image": "fal-ai/flux/dev", "audio": "fal-ai/minimax/speech-02-hd", "video": "fal-ai/wan-i2v"},
+    "gemini": {"image": "gemini-3.1-flash-image", "video": "gemini-omni-1.1-flash"},
     "luma": {"image": "photon-1", "video": "ray-2"},
     "runway": {"image": "gen4_image", "video": "gen4.5"},
 }
