@@ -9,6 +9,7 @@ from typing import Any
 
 from storyjob.planning.children import child_name
 from support import bucket
+from support.accounts import KEYS, vendor_of
 from support.kstatus import has_ended
 from support.manifests import API_VERSION
 from support.stage import Stage, a_tag
@@ -16,18 +17,6 @@ from support.stage import Stage, a_tag
 Json = dict[str, Any]
 
 PATIENCE = 60.0  # seconds until a test gives up on what should take two
-KEYS = {
-    "replicate": "r8_simulator",
-    "elevenlabs": "sk_simulator",
-    "vertex": "AIza-simulator",
-    "fal": "fal-simulator",
-    "luma": "luma-simulator",
-    "runway": "key_simulator",
-    "openai": "sk-simulator",
-    "gemini": "AIza-simulator",
-    "google-tts": "AIza-simulator",
-}
-_BASES = {"vertex-veo": "vertex", "google-imagen": "vertex"}
 MODELS = {
     "pictures": "black-forest-labs/flux-dev",
     "voice": "eleven_multilingual_v2",
@@ -67,7 +56,7 @@ class Place:
     def provider(self, role: str = "pictures", *, name: str | None = None, **spec: Any) -> str:
         """Apply a MediaProvider of our own and return its name. ``role`` is pictures, voice or clips."""
         type_ = spec.pop("type", _TYPES[role])
-        base = _BASES.get(type_, type_)
+        base = vendor_of(type_)
         self.names[role] = name or f"{role}-{self.tag}"
         usual = {
             "type": type_,

@@ -11,35 +11,12 @@ import httpx
 from storyjob.api.outcome import Accepted, JobPhase, Observation
 from storyjob.providers.base import Connection, Job, Provider, Request
 from storyjob.providers.registry import provider_type
+from support.accounts import KEYS, vendor_of
 from support.vendors import an_attempt, description
 
 ATTEMPT = an_attempt(callback_url=None)
 _ENDED = {JobPhase.SUCCEEDED, JobPhase.FAILED, JobPhase.CANCELED, JobPhase.GONE}
 _POLL_SECONDS = 0.02
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """How the simulator knows a provider type: its base path and a key it takes."""
-
-    type: str
-    base: str
-    key: str
-
-
-ADAPTERS = {
-    "replicate": Adapter("replicate", "/replicate", "r8_simulator"),
-    "fal": Adapter("fal", "/fal", "fal-simulator"),
-    "luma": Adapter("luma", "/luma", "luma-simulator"),
-    "runway": Adapter("runway", "/runway", "key_simulator"),
-    "elevenlabs": Adapter("elevenlabs", "/elevenlabs", "sk_simulator"),
-    "gemini": Adapter("gemini", "/gemini", "AIza-simulator"),
-    "google-imagen": Adapter("google-imagen", "/vertex", "AIza-simulator"),
-    "google-tts": Adapter("google-tts", "/google-tts", "AIza-simulator"),
-    "http": Adapter("http", "/replicate", "r8_simulator"),
-    "openai": Adapter("openai", "/openai", "sk-simulator"),
-    "vertex-veo": Adapter("vertex-veo", "/vertex", "AIza-simulator"),
-}
 
 
 @dataclass(frozen=True)
@@ -51,8 +28,8 @@ class Simulation:
 
     def connection(self, type_: str, key: str | None = None) -> Connection:
         """Return how to reach a vendor."""
-        adapter = ADAPTERS[type_]
-        return Connection(self.url + adapter.base, key or adapter.key, self.http, service=description(type_))
+        vendor = vendor_of(type_)
+        return Connection(f"{self.url}/{vendor}", key or KEYS[vendor], self.http, service=description(type_))
 
     def provider(self, type_: str, key: str | None = None) -> Provider:
         """Return an adapter that talks to the simulator."""

@@ -26,6 +26,7 @@ REQUESTS = {
     "fal": Request(StepKind.IMAGE, "fal-ai/flux/dev", "a small fox"),
     "luma": Request(StepKind.VIDEO, "ray-2", "pan to the moon"),
     "runway": Request(StepKind.VIDEO, "gen4.5", "pan to the moon", input={"ratio": "1280:720", "duration": 5}),
+    "bfl": Request(StepKind.IMAGE, "flux-2-pro", "a small fox"),
     "elevenlabs": Request(StepKind.AUDIO, "eleven_multilingual_v2", "A small fox.", voice="aria"),
     "gemini": Request(StepKind.IMAGE, "gemini-3.1-flash-image", "a small fox"),
     "google-imagen": Request(StepKind.IMAGE, "imagen-4.0-generate-001", "a small fox"),
@@ -49,19 +50,8 @@ CLIPS = {
 LINKS_ONLY = {"luma"}
 """Types that take a still only as a link."""
 OPERATION = "projects/p1/locations/us-central1/publishers/google/models/veo-3.1-fast-generate-001/operations/0123-abcd"
-JOBS = {
-    "replicate": Job("abc123", StepKind.IMAGE, REQUESTS["replicate"].model),
-    "fal": Job("abc123", StepKind.IMAGE, REQUESTS["fal"].model),
-    "luma": Job("abc123", StepKind.VIDEO, REQUESTS["luma"].model),
-    "runway": Job("abc123", StepKind.VIDEO, REQUESTS["runway"].model),
-    "elevenlabs": Job("req-1", StepKind.AUDIO, REQUESTS["elevenlabs"].model),
-    "gemini": Job("v1_abc-123", StepKind.IMAGE, REQUESTS["gemini"].model),
-    "google-imagen": Job("none", StepKind.IMAGE, REQUESTS["google-imagen"].model),
-    "google-tts": Job("none", StepKind.AUDIO, REQUESTS["google-tts"].model),
-    "http": Job("abc123", StepKind.IMAGE, REQUESTS["http"].model),
-    "openai": Job("req_1", StepKind.IMAGE, REQUESTS["openai"].model),
-    "vertex-veo": Job(OPERATION, StepKind.VIDEO, REQUESTS["vertex-veo"].model),
-}
+_JOB_IDS = {"elevenlabs": "req-1", "gemini": "v1_abc-123", "openai": "req_1", "vertex-veo": OPERATION}
+JOBS = {name: Job(_JOB_IDS.get(name, "abc123"), asked.step, asked.model) for name, asked in REQUESTS.items()}
 STILL = InputFile(b"\x89PNG still", "image/png")
 
 

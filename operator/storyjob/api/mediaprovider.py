@@ -30,6 +30,7 @@ class ProviderType(StrEnum):
     FAL = "fal"
     LUMA = "luma"
     RUNWAY = "runway"
+    BFL = "bfl"
     ELEVENLABS = "elevenlabs"
     GEMINI = "gemini"
     GOOGLE_IMAGEN = "google-imagen"
@@ -95,16 +96,39 @@ class Price(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             Rule(
-                "has(self.perGeneration) || has(self.perCharacter) || has(self.perSecond)",
-                "a price needs perGeneration, perCharacter or perSecond: set one, or leave the price out",
-            )
+                "has(self.perGeneration) || has(self.perCharacter) || has(self.perSecond) || "
+                "has(self.perComputeSecond)",
+                "a price needs perGeneration, perCharacter, perSecond or perComputeSecond: set one, or leave the "
+                "price out",
+            ),
+            Rule(
+                "has(self.perComputeSecond) == has(self.typicalComputeSeconds)",
+                "perComputeSecond and typicalComputeSeconds belong together: the one is multiplied by the other for "
+                "the estimate, so set both or neither",
+                field=".typicalComputeSeconds",
+            ),
         )
     )
 
     model: Annotated[str, Field(min_length=1, max_length=200, description='A model name, or "*" for all others.')]
     per_generation: Annotated[Money | None, Field(description='USD for one generation, such as "0.025".')] = None
     per_character: Annotated[Money | None, Field(description="USD for one character of narration.")] = None
-    per_second: Annotated[Money | None, Field(description="USD for one second of what was made.")] = None
+    per_second: Annotated[
+        Money | None,
+        Field(
+            description="USD for one second of what was made. A clip is estimated at 8 s and costs by its real length."
+        ),
+    ] = None
+    per_compute_second: Annotated[
+        Money | None,
+        Field(
+            description="USD for one second that the vendor's hardware worked, where it reports that (replicate, fal)."
+        ),
+    ] = None
+    typical_compute_seconds: Annotated[
+        float | None,
+        Field(gt=0, le=86_400, description="How long it usually works on one generation. Only for the estimate."),
+    ] = None
 
 
 class ProviderOutput(ApiModel):
@@ -183,7 +207,9 @@ class MediaProviderSpec(ApiModel):
     ] = None
     webhook: Annotated[
         SecretSource | None,
-        Field(description="The key that signs webhooks. Not needed where the vendor's API tells it (replicate, fal)."),
+        Field(
+            description="The key that signs webhooks. Not needed where the vendor tells it (replicate, fal, gemini)."
+        ),
     ] = None
     output: Annotated[ProviderOutput | None, Field(description="A bucket that results are left in (vertex-veo).")] = (
         None

@@ -84,6 +84,8 @@ class Result:
     output: Output
     cost: Decimal | None = None  # USD
     alignment: Alignment | None = None
+    compute_seconds: Decimal | None = None
+    """How long the provider's hardware worked, where it bills by that and says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class Observation:
     failure: Failure | None = None
     message: str | None = None
     cost: Decimal | None = None  # USD, where the provider charges failed jobs and says so
+    compute_seconds: Decimal | None = None
+    """How long its hardware worked on a job that ended without a result."""
 
 
 @dataclass(frozen=True, slots=True)

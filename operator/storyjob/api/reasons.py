@@ -75,6 +75,8 @@ class Reason(StrEnum):
     """No MediaProvider of that name is in the namespace."""
     PROVIDER_MISMATCH = "ProviderMismatch"
     """The MediaProvider's type cannot make this kind of media."""
+    ENDPOINT = "EndpointForbidden"
+    """`spec.endpoint` leads to an address that the operator may not reach."""
     CREDENTIALS = "CredentialsUnavailable"
     """The Secret is missing, lacks the key, or lacks the label `storyjob.dev/credentials: "true"`."""
     NAME_CONFLICT = "NameConflict"

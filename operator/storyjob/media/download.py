@@ -16,7 +16,8 @@ from storyjob.api.outcome import Authorization
 from storyjob.egress import Forbidden, check_url, origin, shown
 
 MAX_REDIRECTS = 3
-_EXPIRED = frozenset({403, 404, 410})
+# S3 and Google Cloud Storage answer 400 to a link whose token has expired.
+_EXPIRED = frozenset({400, 403, 404, 410})
 _NO_RIGHT = frozenset({401, 403})
 _TRY_AGAIN = frozenset({401, 408, 425, 429})
 _DECODED_CHUNK = 1 << 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -19,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 # An alignment has a few dozen bytes for each of up to 5,000 characters.
 _MAX_BYTES = 4 * MIB
+_NAME = re.compile(r"[0-9a-f-]{1,256}\.[a-z0-9]{1,8}")
 
 
 class RecordedAlignment(BaseModel):
@@ -70,12 +72,22 @@ async def read_record(store: Store, key: str) -> Record | None:
     if data is None:
         return None
     try:
-        return Record.model_validate_json(data)
+        record = Record.model_validate_json(data)
     except ValidationError as error:
         # Never the values: whatever lies there is not ours to show.
         problem = error.errors(include_url=False, include_input=False)[0]
         _log.warning("%s is not a record and is ignored: %s", store.uri(key), problem["msg"])
         return None
+    # Whoever can write one object here must not be able to have any other read, another namespace's least of all.
+    if not _beside(key, record.key):
+        _log.warning("%s names bytes that do not lie beside it and is ignored", store.uri(key))
+        return None
+    return record
+
+
+def _beside(record_key: str, key: str) -> bool:
+    folder = record_key.rpartition("/")[0] + "/"
+    return key.startswith(folder) and _NAME.fullmatch(key.removeprefix(folder)) is not None
 
 
 async def read_spoken(store: Store, layout: Layout, input_hash: str, sha256: str) -> Alignment | None:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from storyjob.api.mediaprovider import Price
+from storyjob.api.outcome import Result
 from storyjob.api.scene import Scene, StepStatus
 from storyjob.api.step import StepKind
 
 ZERO = Decimal(0)
+SMALLEST = Decimal("0.000001")  # USD; the finest that a price can say
 ASSUMED_SECONDS = Decimal(8)  # of a clip whose length is not known before it is made
 
 
@@ -17,16 +19,48 @@ def estimate(
     prices: Sequence[Price], model: str, *, characters: int = 0, seconds: Decimal | None = None
 ) -> Decimal | None:
     """Return what one generation should cost in USD, or None where no price is known."""
-    price = next((entry for entry in prices if entry.model == model), None) or next(
-        (entry for entry in prices if entry.model == "*"), None
-    )
+    price = _price(prices, model)
     if price is None:
         return None
-    return (
+    typical = Decimal(str(price.typical_compute_seconds or 0))
+    return _rounded(
         Decimal(price.per_generation or 0)
         + Decimal(price.per_character or 0) * characters
         + Decimal(price.per_second or 0) * (seconds if seconds is not None else ASSUMED_SECONDS)
+        + Decimal(price.per_compute_second or 0) * typical
     )
+
+
+def delivered(prices: Sequence[Price], model: str, result: Result, seconds: float | None) -> Decimal | None:
+    """Return what a result cost: what the provider said, else by what was measured of it; None: as estimated.
+
+    ``seconds`` is how long what was made lasts. What a price asks for and nobody measured leaves the estimate standing.
+    """
+    price = _price(prices, model)
+    if result.cost is not None or price is None or price.per_character is not None:
+        return result.cost
+    made = None if seconds is None else Decimal(str(seconds))
+    measured = [(price.per_second, made), (price.per_compute_second, result.compute_seconds)]
+    asked = [(Decimal(rate), amount) for rate, amount in measured if rate is not None]
+    known = [rate * amount for rate, amount in asked if amount is not None]
+    return _rounded(sum(known, Decimal(price.per_generation or 0))) if known and len(known) == len(asked) else None
+
+
+def worked(prices: Sequence[Price], model: str, compute_seconds: Decimal | None) -> Decimal | None:
+    """Return what the work on a job cost that ended without a result; None where it is not billed by that."""
+    price = _price(prices, model)
+    if price is None or price.per_compute_second is None or compute_seconds is None:
+        return None
+    return _rounded(Decimal(price.per_compute_second) * compute_seconds)
+
+
+def _price(prices: Sequence[Price], model: str) -> Price | None:
+    own = next((entry for entry in prices if entry.model == model), None)
+    return own or next((entry for entry in prices if entry.model == "*"), None)
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    return amount.quantize(SMALLEST)
 
 
 def text(amount: Decimal | None) -> str | None:

@@ -36,15 +36,14 @@ class Dialect:
     """How one vendor says no.
 
     ``words`` finds the human text in its error document. ``refine`` names a better kind than the table for a
-    4xx. ``not_taken`` recognises the 503 by which this vendor documents that nothing was taken; without it a
-    503, like every other 5xx, leaves the outcome unknown. ``declared`` is what a person who knows the service said of
-    an answer: it comes before the table, whatever the status.
+    4xx. ``declared`` is what a person who knows the service said of an answer: it comes before the table, whatever
+    the status. Without that a 503, like every other 5xx, leaves the outcome unknown: "try again later" is advice for
+    those who may buy twice.
     """
 
     vendor: str
     words: Callable[[JsonObject], str]
     refine: Callable[[int, JsonObject], FailureKind | None] = lambda status, document: None
-    not_taken: Callable[[JsonObject], bool] = lambda document: False
     declared: Callable[[int, JsonObject], FailureKind | None] = lambda status, document: None
 
 
@@ -148,8 +147,6 @@ def _failure(reply: Reply, dialect: Dialect, secrets: Iterable[str]) -> Failure 
 def _kind(status: int, document: JsonObject, dialect: Dialect) -> FailureKind | None:
     if (declared := dialect.declared(status, document)) is not None:
         return declared
-    if status == 503 and dialect.not_taken(document):
-        return FailureKind.UNAVAILABLE
     if status in _NOT_TAKEN and status < 400:
         return _NOT_TAKEN[status]
     if 400 <= status < 500 and status != _CLIENT_WENT_AWAY:

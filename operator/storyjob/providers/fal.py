@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +20,7 @@ from storyjob.providers.fal_urls import JOB_ID, RequestUrls, handles_of, model_p
 from storyjob.providers.fal_webhook import public_keys
 from storyjob.providers.paid import pay
 from storyjob.providers.placeholders import data_url, merge_inputs
+from storyjob.providers.published_keys import JWKS_PATH, fetch_published_keys
 
 ENDPOINT = "https://queue.fal.run"
 JWKS_URL = "https://rest.fal.ai/.well-known/jwks.json"
@@ -35,7 +35,6 @@ CAPABILITIES = Capabilities(
     submit_seconds=60.0,
 )
 ASK_SECONDS = 30.0
-KEYS_SECONDS = 10.0
 
 
 class Fal:
@@ -105,22 +104,14 @@ class Fal:
 async def fetch_jwks(connection: Connection) -> str:
     """Return the public keys of fal's webhooks, a JWKS document in one line. Raises ``CredentialsError``.
 
-    The account's key is not sent along. An ``endpoint`` of one's own is asked for the same path.
+    An ``endpoint`` of one's own is asked for the same path.
     """
     try:
         own = origin(connection.endpoint) != origin(ENDPOINT)
-        url = endpoint_url(connection, "/.well-known/jwks.json") if own else JWKS_URL
+        url = endpoint_url(connection, JWKS_PATH) if own else JWKS_URL
     except InvalidInput as error:
         raise CredentialsError(str(error)) from error
-    answer = observed(await exchange(connection.http, Call("GET", url, {}), KEYS_SECONDS), DIALECT, ())
-    why = f"{url} holds no Ed25519 key"
-    if isinstance(answer, Observation):
-        why = answer.failure.message if answer.failure else answer.message or why
-    else:
-        document = json.dumps(answer)
-        if any(public_keys([document])):
-            return document
-    raise CredentialsError(f"cannot fetch the keys of fal's webhooks: {why}; or give the JWKS in spec.webhook")
+    return await fetch_published_keys(connection, url, DIALECT, lambda document: any(public_keys([document])))
 
 
 def _inputs(request: Request) -> dict[str, Any]:

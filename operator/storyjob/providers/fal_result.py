@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from storyjob.api.outcome import Failure, FailureKind, JobPhase, Observation, Result
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import Dialect, JsonObject, as_text, json_object, observed
 from storyjob.providers.cleaning import clean
+from storyjob.providers.compute_time import compute_seconds
 from storyjob.providers.content_filter import is_content_refusal
 from storyjob.providers.exchange import NoReply, Reply
 from storyjob.providers.model_output import find_output
@@ -78,7 +80,10 @@ def judge_result(reply: Reply | NoReply, status: JsonObject, step: StepKind, sec
     failed = bool(status.get("error") or status.get("error_type"))
     answer = observed(reply, DIALECT, secrets)
     if not isinstance(answer, Observation):
-        return _failed(status, None, secrets) if failed else _succeeded(answer, step)
+        if failed:
+            return _failed(status, None, secrets)
+        # Of failed ones only those that end with a server error are said to be free, so none is priced here.
+        return _succeeded(answer, step, compute_seconds(status.get("metrics"), "inference_time"))
     document = json_object(reply.body) if isinstance(reply, Reply) and reply.whole else None
     if isinstance(reply, Reply) and document is not None and _is_its_error(reply, document):
         return _failed(status | document, reply, secrets)
@@ -94,13 +99,13 @@ def _is_its_error(reply: Reply, document: JsonObject) -> bool:
     return marked or isinstance(document.get("detail"), list) or (reply.status < 500 and "detail" in document)
 
 
-def _succeeded(document: JsonObject, step: StepKind) -> Observation:
+def _succeeded(document: JsonObject, step: StepKind, seconds: Decimal | None) -> Observation:
     flagged = document.get("has_nsfw_concepts")
     if isinstance(flagged, list) and flagged and flagged[0] is True:
         return _ended(FailureKind.REFUSED, "fal: the safety checker blacked out the picture (has_nsfw_concepts)")
     media = find_output(document, step)
     if media is not None:
-        return Observation(JobPhase.SUCCEEDED, result=Result(media))
+        return Observation(JobPhase.SUCCEEDED, result=Result(media, compute_seconds=seconds))
     # Not Failed: the model would do the same again, and each time cost the same again.
     return _ended(FailureKind.INVALID, "fal: the request succeeded but its result holds no file; use another model")
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from storyjob.api.errors import SignatureError
+from storyjob.providers.jwks import jwks_entries
 from storyjob.providers.webhook_scheme import Headers, fresh_timestamp, header
 
-_MAX_KEYS = 16
 _NAME = re.compile(r"[ -~]{1,256}")
 _SIGNATURE = re.compile(r"[0-9A-Fa-f]{128}")
 
@@ -47,23 +45,14 @@ def check_fal_webhook(headers: Headers, body: bytes, jwks: Sequence[str], now: f
 def public_keys(jwks: Sequence[str]) -> Iterator[Ed25519PublicKey]:
     """Yield the Ed25519 keys of JWKS documents; anything else in them is passed over."""
     for document in jwks:
-        for key in _entries(document)[:_MAX_KEYS]:
-            if not isinstance(key, dict) or key.get("kty") != "OKP" or key.get("crv") != "Ed25519":
+        for key in jwks_entries(document):
+            if key.get("kty") != "OKP" or key.get("crv") != "Ed25519":
                 continue
             x = str(key.get("x", "")).rstrip("=")
             try:
                 yield Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
             except (binascii.Error, ValueError):
                 continue
-
-
-def _entries(document: str) -> list[Any]:
-    try:
-        found = json.loads(document)
-    except (ValueError, RecursionError):
-        return []
-    entries = found.get("keys") if isinstance(found, dict) else None
-    return entries if isinstance(entries, list) else []
 
 
 def _fits(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:

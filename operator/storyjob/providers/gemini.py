@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from storyjob.api.capabilities import Cancel, Capabilities, Mode
-from storyjob.api.errors import InvalidInput
+from storyjob.api.errors import CredentialsError, InvalidInput
 from storyjob.api.outcome import (
     Accepted,
     Authorization,
@@ -28,13 +28,14 @@ from storyjob.providers.answers import observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Request
 from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
 from storyjob.providers.gemini_interaction import DIALECT, FILE, judge, judge_file, may_be_cancelled_no_more
+from storyjob.providers.gemini_webhook import rsa_keys
 from storyjob.providers.paid import pay
+from storyjob.providers.published_keys import JWKS_PATH, fetch_published_keys
 
 ENDPOINT = "https://generativelanguage.googleapis.com"
 CAPABILITIES = Capabilities(
     steps=frozenset({StepKind.IMAGE, StepKind.VIDEO}),
-    # Its webhooks cannot be verified from what is documented; see docs/providers/gemini.md.
-    modes=frozenset({Mode.POLL}),
+    modes=frozenset({Mode.WEBHOOK, Mode.POLL}),
     cancel=Cancel.BEST_EFFORT,
     # Files are kept for 48 hours: ai.google.dev/gemini-api/docs/files
     output_seconds=48 * 3600,
@@ -64,7 +65,7 @@ class Gemini:
         return await pay(
             self._connection,
             attempt,
-            lambda: self._call("POST", "/interactions", json_body(_body(request))),
+            lambda: self._call("POST", "/interactions", json_body(_body(request, attempt.callback_url))),
             _submission,
             seconds=seconds,
         )
@@ -119,7 +120,16 @@ class Gemini:
         return Call(method, endpoint_url(self._connection, f"/v1beta{path}"), self._headers, body, MEDIA_BYTES)
 
 
-def _body(request: Request) -> dict[str, Any]:
+async def fetch_jwks(connection: Connection) -> str:
+    """Return the public keys of Gemini's webhooks, a JWKS document in one line. Raises ``CredentialsError``."""
+    try:
+        url = endpoint_url(connection, JWKS_PATH)
+    except InvalidInput as error:
+        raise CredentialsError(str(error)) from error
+    return await fetch_published_keys(connection, url, DIALECT, lambda document: any(rsa_keys([document])))
+
+
+def _body(request: Request, callback_url: str | None) -> dict[str, Any]:
     if request.step not in CAPABILITIES.steps:
         raise InvalidInput(f"Gemini makes pictures and clips, not a step of kind {request.step.value}")
     if not _MODEL.fullmatch(request.model):
@@ -139,6 +149,8 @@ def _body(request: Request) -> dict[str, Any]:
         "store": True,
         "response_format": {**wanted, **_part(inputs, "response_format")},
     }
+    if callback_url:
+        body["webhook_config"] = {"uris": [callback_url]}
     seed = {} if request.seed is None else {"seed": request.seed}
     generation = {**seed, **_part(inputs, "generation_config")}
     return {**body, **({"generation_config": generation} if generation else {}), **inputs}

@@ -161,11 +161,4 @@ def _refine(status: int, document: JsonObject) -> FailureKind | None:
     return (_KINDS.get(code) if isinstance(code, str) else None) or refine(status, document)
 
 
-# 503 service_unavailable is documented as "wait and retry", and an interaction is named only in a success:
-# ai.google.dev/gemini-api/docs/api-errors
-DIALECT = Dialect(
-    "Gemini",
-    _words,
-    refine=_refine,
-    not_taken=lambda document: error_of(document).get("code") == "service_unavailable",
-)
+DIALECT = Dialect("Gemini", _words, refine=_refine)

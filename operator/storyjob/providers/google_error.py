@@ -14,17 +14,13 @@ _REASONS = {
 }
 
 
-def google_dialect(vendor: str, *, unavailable_is_free: bool = False) -> Dialect:
+def google_dialect(vendor: str) -> Dialect:
     """Return how one of Google's services says no.
 
-    ``unavailable_is_free`` where it documents 503 UNAVAILABLE as "try again". A 503 that is not Google's own document
-    may come from a proxy that gave up on a request which went through.
+    Its 503 UNAVAILABLE proves nothing: google.rpc.Code says of it that "it is not always safe to retry non-idempotent
+    operations".
     """
-
-    def not_taken(document: JsonObject) -> bool:
-        return unavailable_is_free and error_of(document).get("status") == "UNAVAILABLE"
-
-    return Dialect(vendor, words, refine=refine, not_taken=not_taken)
+    return Dialect(vendor, words, refine=refine)
 
 
 def error_of(document: JsonObject) -> JsonObject:

@@ -32,8 +32,7 @@ CAPABILITIES = Capabilities(
     modes=frozenset({Mode.SYNC}),
     submit_seconds=120.0,
 )
-# The same page on errors as Veo's: cloud.google.com/vertex-ai/generative-ai/docs/model-reference/api-errors
-DIALECT = google_dialect("Imagen", unavailable_is_free=True)
+DIALECT = google_dialect("Imagen")
 
 
 class Imagen:

@@ -9,27 +9,20 @@ from storyjob.api.step import StepKind
 from storyjob.providers.answers import Dialect, JsonObject, as_text
 from storyjob.providers.cleaning import clean
 from storyjob.providers.content_filter import is_content_refusal
+from storyjob.providers.fastapi_error import words
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NO_CREDITS = re.compile(r"\bcredits?\b", re.IGNORECASE)
 
 
-def _words(document: JsonObject) -> str:
-    # A FastAPI service: a sentence, or a list of what is wrong with the body.
-    detail = document.get("detail") or document.get("message") or ""
-    if isinstance(detail, list):
-        return "; ".join(as_text(one.get("msg", one) if isinstance(one, dict) else one) for one in detail)
-    return as_text(detail)
-
-
 def _refine(status: int, document: JsonObject) -> FailureKind | None:
-    text = _words(document)
+    text = words(document)
     if status in (400, 402, 403) and _NO_CREDITS.search(text):
         return FailureKind.QUOTA
     return FailureKind.REFUSED if status in (400, 422) and is_content_refusal(text) else None
 
 
-DIALECT = Dialect("Luma", _words, _refine)
+DIALECT = Dialect("Luma", words, _refine)
 
 
 def judge(generation: JsonObject, step: StepKind, secrets: tuple[str, ...]) -> Observation:

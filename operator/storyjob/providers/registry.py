@@ -10,6 +10,7 @@ from storyjob.api.capabilities import Capabilities
 from storyjob.api.errors import InvalidInput
 from storyjob.api.mediaprovider import MediaProviderSpec
 from storyjob.providers import (
+    bfl,
     elevenlabs,
     fal,
     gemini,
@@ -41,9 +42,10 @@ class ProviderType:
 
 PROVIDERS: Mapping[str, ProviderType] = MappingProxyType(
     {
+        "bfl": ProviderType(bfl.CAPABILITIES, bfl.BlackForestLabs, bfl.ENDPOINT),
         "elevenlabs": ProviderType(elevenlabs.CAPABILITIES, elevenlabs.ElevenLabs, elevenlabs.ENDPOINT),
         "fal": ProviderType(fal.CAPABILITIES, fal.Fal, fal.ENDPOINT, fal.fetch_jwks),
-        "gemini": ProviderType(gemini.CAPABILITIES, gemini.Gemini, gemini.ENDPOINT),
+        "gemini": ProviderType(gemini.CAPABILITIES, gemini.Gemini, gemini.ENDPOINT, gemini.fetch_jwks),
         "google-imagen": ProviderType(imagen.CAPABILITIES, imagen.Imagen, vertex_place.ENDPOINT),
         "google-tts": ProviderType(google_speech.CAPABILITIES, google_speech.GoogleSpeech, google_speech.ENDPOINT),
         # Its endpoint is the user's to say.

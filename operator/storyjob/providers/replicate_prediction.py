@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from storyjob.api.outcome import (
     Failure,
@@ -14,6 +15,7 @@ from storyjob.api.outcome import (
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import JsonObject, as_text
 from storyjob.providers.cleaning import clean
+from storyjob.providers.compute_time import compute_seconds
 from storyjob.providers.content_filter import is_content_refusal
 from storyjob.providers.model_output import find_output
 
@@ -21,7 +23,15 @@ JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def judge(prediction: JsonObject, step: StepKind, secrets: tuple[str, ...]) -> Observation:
-    """Return how the prediction stands. Statuses: https://replicate.com/docs/topics/predictions/lifecycle."""
+    """Return how the prediction stands, and how long it ran, which is what Replicate bills."""
+    seen = _standing(prediction, step, secrets)
+    seconds = compute_seconds(prediction.get("metrics"), "predict_time")
+    result = replace(seen.result, compute_seconds=seconds) if seen.result else None
+    return replace(seen, result=result, compute_seconds=seconds)
+
+
+def _standing(prediction: JsonObject, step: StepKind, secrets: tuple[str, ...]) -> Observation:
+    """Statuses: https://replicate.com/docs/topics/predictions/lifecycle."""
     match prediction.get("status"):
         case "starting":
             return Observation(JobPhase.QUEUED)

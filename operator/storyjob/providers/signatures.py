@@ -14,6 +14,7 @@ from storyjob.api.http.webhook import Webhook
 from storyjob.api.mediaprovider import ProviderType
 from storyjob.api.outcome import Callback
 from storyjob.providers.fal_webhook import check_fal_webhook
+from storyjob.providers.gemini_webhook import check_gemini_webhook, read_gemini
 from storyjob.providers.http import webhook as http_webhook
 from storyjob.providers.standard_webhook import check_standard_webhook
 from storyjob.providers.webhook_scheme import Headers, Message, Scheme, job_id, json_document
@@ -79,6 +80,7 @@ def _luma(document: Mapping[str, Any]) -> Message:
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
     {
         "fal": Scheme(_fal, check_fal_webhook),
+        "gemini": Scheme(read_gemini, check_gemini_webhook),
         "luma": Scheme(_luma, check=None),
         "replicate": Scheme(_replicate, check_standard_webhook),
     }

@@ -86,6 +86,4 @@ def _failure(kind: FailureKind, message: str, secrets: Iterable[str]) -> Observa
     return Observation(JobPhase.FAILED, failure=Failure(kind, clean(message, secrets)))
 
 
-# Documented as "try again", and an operation is named only in a success:
-# cloud.google.com/vertex-ai/generative-ai/docs/model-reference/api-errors
-DIALECT = google_dialect("Vertex AI", unavailable_is_free=True)
+DIALECT = google_dialect("Vertex AI")

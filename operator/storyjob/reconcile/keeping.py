@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from storyjob.ambient import now
 from storyjob.api.errors import CredentialsError, MediaError, OutputExpired, OutputUnreachable, StorageError
+from storyjob.api.mediaprovider import Price
 from storyjob.api.outcome import Failure, FailureKind, Output, Result
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepOutput, StepStatus
 from storyjob.api.step import StepPhase
+from storyjob.cluster.cache import Key
 from storyjob.killpoint import Act, crossing
 from storyjob.media.fetch import Fetched
 from storyjob.media.keep import Made, Slot, keep
 from storyjob.media.record import Record
 from storyjob.planning import step as turns
+from storyjob.planning.cost import delivered
 from storyjob.planning.retry import after_failure
 from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
@@ -69,14 +73,22 @@ async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Res
         except MediaError as error:
             await _cannot_take(world, attempt, str(error))
             return
-        record = await _store(world, attempt, step, result, fetched, job_id)
+        prices = prices_of(world, attempt, step)
+        priced = replace(result, cost=delivered(prices, step.model or "", result, fetched.media.seconds))
+        record = await _store(world, attempt, step, priced, fetched, job_id)
     metrics.STORED_BYTES.labels(attempt.kind).inc(record.bytes)
     output = step_output(world, record)
     if (scene := world.caches.scenes.get(attempt.scene)) is not None and (story := world.story_of(scene)) is not None:
         world.desk.film(story.metadata.uid).spoken[record.sha256] = record.spoken
     with crossing(Act.SUCCEEDED):
-        await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
+        await remember(world, attempt, lambda fresh: turns.store(fresh, output, priced.cost, now(), job_id))
     world.stored(step.input_hash)
+
+
+def prices_of(world: World, attempt: AttemptRef, step: StepStatus) -> Sequence[Price]:
+    """Return the prices of the provider that an attempt went to; none when it is gone."""
+    provider = world.caches.providers.get(Key(attempt.scene.namespace, step.provider or ""))
+    return provider.spec.prices if provider is not None else ()
 
 
 async def _fetch(

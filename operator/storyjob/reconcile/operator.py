@@ -108,8 +108,7 @@ class Operator:
         else:
             before = caches.providers.get(key)
             changed = caches.providers.put(provider) and (before is None or before.spec != provider.spec)
-        if not gone:
-            self.enqueue(Kind.PROVIDER, key)
+        self.enqueue(Kind.PROVIDER, key)
         if changed:
             self._world.desk.circuits.pop(key, None)  # what a person changed is worth another try
             lift(self._world, key)

@@ -21,7 +21,7 @@ from storyjob.reconcile.halts import lift_if_mended
 from storyjob.reconcile.providerstatus import write_provider_status
 from storyjob.reconcile.purchase import purchase
 from storyjob.reconcile.queue import Item, Kind
-from storyjob.reconcile.signing import publish_signing_key
+from storyjob.reconcile.signing import forget_signing_keys, publish_signing_key
 from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.world import World, holds_slot
 
@@ -35,6 +35,7 @@ async def reconcile_provider(world: World, key: Key) -> None:
     """Admit what has room, and keep the provider's status and finalizer as they should be."""
     provider = world.caches.providers.get(key)
     if provider is None:
+        await forget_signing_keys(world)
         return
     began = monotonic()
     blocked = await world.vendors.refresh(provider)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
+from collections.abc import Iterable
 from functools import partial
 
 import httpx
@@ -49,6 +51,19 @@ async def publish_signing_key(world: World, provider: MediaProvider) -> None:
     world.tasks.start(("signing-key", meta.uid), Pool.LOOK_UP, partial(_publish, world, provider), lambda: None)
 
 
+async def forget_signing_keys(world: World, held: Iterable[str] = ()) -> None:
+    """Take the keys of MediaProviders that are gone from the sidecar; ``held`` are uids that the Secret has keys of."""
+    living = {provider.metadata.uid for provider in world.caches.providers}
+    gone = {*world.desk.signing, *held} - living
+    if not gone:
+        return
+    with contextlib.suppress(NotFound):
+        body = {"data": dict.fromkeys(gone)}
+        await world.cluster.merge_patch(SECRETS, world.settings.namespace, KEYS_SECRET, body)
+    for uid in gone:
+        world.desk.signing.pop(uid, None)
+
+
 async def _publish(world: World, provider: MediaProvider) -> None:
     uid, again = provider.metadata.uid, READ_AGAIN_SECONDS if provider.spec.webhook else FETCH_AGAIN_SECONDS
     try:
@@ -77,7 +92,10 @@ async def _write(world: World, uid: str, key: str) -> None:
     namespace = world.settings.namespace
     data = {uid: base64.b64encode(key.encode()).decode()}
     try:
-        await world.cluster.merge_patch(SECRETS, namespace, KEYS_SECRET, {"data": data})
+        written = await world.cluster.merge_patch(SECRETS, namespace, KEYS_SECRET, {"data": data})
+        if not world.settings.watch_namespaces:
+            # Of those that went while nobody looked. An operator of some namespaces may not be the only one.
+            await forget_signing_keys(world, written["data"])
     except NotFound:
         body = {
             "apiVersion": "v1",

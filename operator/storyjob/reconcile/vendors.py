@@ -120,6 +120,9 @@ class Vendors:
         try:
             check_url(endpoint, self._allowed)
             output = self._output(spec)
+        except InvalidInput as error:
+            return _block(entry, before, Reason.ENDPOINT, error)
+        try:
             # A service of type http may need none.
             wanted = spec.credentials
             secret = "" if wanted is None else await read_secret(self._cluster, meta.namespace, wanted.secret_ref)

@@ -20,13 +20,14 @@ from storyjob.media.record import read_record
 from storyjob.media.recover import recover as find_stored
 from storyjob.planning import step as turns
 from storyjob.planning.actions import Recover
+from storyjob.planning.cost import worked
 from storyjob.planning.live import after_stop
 from storyjob.planning.retry import after_failure
 from storyjob.providers.base import Job, Provider
 from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.halts import note_refusal
-from storyjob.reconcile.keeping import keep_result, step_output
+from storyjob.reconcile.keeping import keep_result, prices_of, step_output
 from storyjob.reconcile.remember import remember
 from storyjob.reconcile.world import World
 
@@ -133,10 +134,13 @@ async def _ended_badly(world: World, attempt: AttemptRef, step: StepStatus, obse
         FailureKind.FAILED, observation.message or f"The job is {observation.phase}."
     )
     policy = world.retry_policy(attempt.scene)
+    cost = observation.cost
+    if cost is None:
+        cost = worked(prices_of(world, attempt, step), step.model or "", observation.compute_seconds)
 
     def turn(step: StepStatus) -> StepStatus:
         end = after_failure(failure, step.failures, policy, now=now())
-        return turns.fail(step, failure.message, end, now(), observation.cost)
+        return turns.fail(step, failure.message, end, now(), cost)
 
     if step.provider:
         note_refusal(world, Key(attempt.scene.namespace, step.provider), failure)

@@ -95,6 +95,8 @@ class Job:
     state: JobState = JobState.QUEUED
     started_at: float | None = None
     completed_at: float | None = None
+    worked: float = 0.0
+    """Seconds that the hardware was busy with it, as they would be without ``speed``."""
     error: str | None = None
     outputs: list[str] = field(default_factory=list)
     """Keys of the files made, in order."""

@@ -21,6 +21,7 @@ DEFAULT_KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
         "fal": frozenset({"fal-simulator"}),
         "luma": frozenset({"luma-simulator"}),
         "runway": frozenset({"key_simulator"}),
+        "bfl": frozenset({"bfl-simulator"}),
         "elevenlabs": frozenset({"sk_simulator"}),
         "gemini": frozenset({"AIza-simulator"}),
         "google-tts": frozenset({"AIza-simulator"}),

@@ -175,6 +175,7 @@ class World:
         job.charged = charged
         job.error = error
         job.completed_at = self.clock.now()
+        job.worked = (job.completed_at - job.started_at) * self.settings.speed if job.started_at else 0.0
         job.finished.set()
         self._tell(job, JobEvent.COMPLETED)
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import av
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from google import genai
+from google.auth import jwt
 from google.genai import types
 from google.genai._gaos.lib.compat_errors import AuthenticationError, BadRequestError
 from PIL import Image
 
-from support.simulator import Simulator, eventually
+from support.simulator import Receiver, Simulator, eventually
 
 OMNI, DRAWS = "gemini-omni-1.1-flash", "gemini-3.1-flash-image"
 
@@ -124,6 +128,36 @@ def test_a_wrong_key_is_refused(simulator: Simulator) -> None:
     ):
         create(stranger)
     assert simulator.ledger()[0]["outcome"] == "rejected 401"
+
+
+def test_the_end_is_told_with_a_token_that_googles_own_library_verifies(
+    client: genai.Client, simulator: Simulator, receiver: Receiver
+) -> None:
+    where = {"uris": [receiver.url], "user_metadata": {"scene": "forest"}}
+    started = create(client, DRAWS, webhook_config=where)
+
+    eventually(lambda: len(receiver.received) == 1)
+
+    (headers, body) = receiver.received[0]
+    published = simulator.http.get("/gemini/.well-known/jwks.json").json()["keys"]
+    claims = jwt.decode(headers["webhook-signature"], certs={key["kid"]: pem(key) for key in published})
+    assert claims["exp"] > claims["iat"]
+    event = json.loads(body)
+    assert (event["type"], event["data"]) == ("interaction.completed", {"id": started.id})
+    webhook = simulator.ledger()[0]["webhook"]
+    assert (len(webhook["token_sha256"]), "token" in webhook["url"]) == (64, False)
+
+
+def pem(key: dict[str, str]) -> bytes:
+    n, e = (int.from_bytes(base64.urlsafe_b64decode(key[part] + "==")) for part in ("n", "e"))
+    encoding = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return rsa.RSAPublicNumbers(e, n).public_key().public_bytes(*encoding)
+
+
+def test_a_webhook_needs_the_background(client: genai.Client, simulator: Simulator) -> None:
+    with pytest.raises(BadRequestError, match="background"):
+        create(client, DRAWS, background=False, webhook_config={"uris": ["https://hooks.example.com"]})
+    assert simulator.ledger()[0]["job_id"] is None
 
 
 def test_this_client_buys_again_by_itself_and_so_is_not_used(client: genai.Client, simulator: Simulator) -> None:

@@ -132,8 +132,18 @@ CASES = [
     ),
     pytest.param(
         a_provider(prices=[{"model": "flux"}]),
-        r"spec.prices\[0\]: .*a price needs perGeneration, perCharacter or perSecond",
+        r"spec.prices\[0\]: .*a price needs perGeneration, perCharacter, perSecond or perComputeSecond",
         id="a price without an amount",
+    ),
+    pytest.param(
+        a_provider(prices=[{"model": "flux", "perComputeSecond": "0.000225"}]),
+        r"spec.prices\[0\].typicalComputeSeconds: .*set both or neither",
+        id="a price by compute time of which nothing can be estimated",
+    ),
+    pytest.param(
+        a_provider(prices=[{"model": "flux", "perGeneration": "0.025", "typicalComputeSeconds": 3}]),
+        r"spec.prices\[0\].typicalComputeSeconds: .*set both or neither",
+        id="a compute time that has no price",
     ),
     pytest.param(
         a_provider(prices=[{"model": "flux", "perGeneration": "0.025 USD"}]),
@@ -188,6 +198,10 @@ def test_bad_input_is_refused(crds: Cluster, namespace: str, manifest: dict[str,
         pytest.param(a_provider(polling={"initialSeconds": 60}), id="the first pause is the longest"),
         pytest.param(
             a_provider(prices=[{"model": "a", "perGeneration": "1"}, {"model": "*", "perSecond": "0.5"}]), id="prices"
+        ),
+        pytest.param(
+            a_provider(prices=[{"model": "a", "perComputeSecond": "0.000225", "typicalComputeSeconds": 3.5}]),
+            id="a price by compute time",
         ),
         pytest.param(a_story("a" * 63), id="a name as long as it may be"),
     ],

@@ -128,7 +128,7 @@ async def test_a_name_that_leads_to_a_private_address_is_caught_when_connecting(
         assert inside.seen == []
 
 
-@pytest.mark.parametrize("status", [403, 404, 410])
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
 async def test_a_dead_link_is_told_apart(server: Server, downloader: Downloader, tmp_path: Path, status: int) -> None:
     with pytest.raises(OutputExpired, match=f"answers {status}"):
         await get(downloader, server.url(f"/status/{status}?token=s"), tmp_path)

@@ -20,7 +20,7 @@ from storyjob.media.inputs import file_sha256
 from storyjob.media.keep import Made, Slot, keep
 from storyjob.media.layout import Layout
 from storyjob.media.probe import probe
-from storyjob.media.record import Record, read_record
+from storyjob.media.record import Record, read_record, write_record
 from storyjob.media.recover import recover
 from storyjob.media.store import Store
 from support.media import picture, sound
@@ -50,6 +50,25 @@ async def test_bytes_and_record_are_found_again(store: Store, slot: Slot, tmp_pa
     assert found.cost == Decimal("0.025")
     assert record.key == slot.layout.media(INPUT, TOKEN, "mp3")
     assert record.seconds == pytest.approx(1.0, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param("{prefix}/team-b/media/{input}/{token}.png", id="another namespace"),
+        pytest.param("{prefix}/team-a/media/{other}/{token}.png", id="another input"),
+        pytest.param("{prefix}/team-a/media/{input}/../../../team-b/x.png", id="a way out"),
+        pytest.param("{prefix}/team-a/media/{input}/record.json", id="the record itself"),
+        pytest.param("", id="nothing"),
+    ],
+)
+async def test_a_record_of_bytes_that_do_not_lie_beside_it_is_none(
+    store: Store, slot: Slot, tmp_path: Path, elsewhere: str
+) -> None:
+    record = await keep(store, fetched(tmp_path, picture()), slot, MADE)
+    key = elsewhere.format(prefix=store.config.prefix, input=INPUT, other="ef" * 32, token=TOKEN)
+    await write_record(store, slot.layout.record(INPUT), record.model_copy(update={"key": key}))
+    assert await read_record(store, slot.layout.record(INPUT)) is None
 
 
 async def test_the_record_is_written_as_documented(store: Store, slot: Slot, tmp_path: Path) -> None:

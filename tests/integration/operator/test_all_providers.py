@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from storyjob.providers.registry import provider_types
+from support.accounts import vendor_of
 from support.declared import example
 from support.google import service_account_key
 from support.place import Place
@@ -27,6 +28,7 @@ WISHES: dict[str, list[tuple[str, str, str, Json]]] = {
     "road": [("image", "openai", "gpt-image-2.5-flare", {}), ("audio", "fal", "fal-ai/minimax/speech-02-hd", {})],
     "wood": [("image", "gemini", "gemini-3.1-flash-image", {})],
     "mill": [("image", "google-imagen", "imagen-4.0-generate-001", HERE)],
+    "pond": [("image", "bfl", "flux-2-pro", {})],
     "nest": [("image", "http", "black-forest-labs/flux-dev", {})],
     "dawn": [("video", "replicate", "wan-video/wan-2.2-t2v-fast", {})],
     "rain": [("video", "vertex-veo", "veo-3.1-fast-generate-001", HERE | {"durationSeconds": 4})],
@@ -34,21 +36,19 @@ WISHES: dict[str, list[tuple[str, str, str, Json]]] = {
     "dusk": [("video", "fal", "fal-ai/wan-i2v", {})],
 }
 VOICES = {"elevenlabs": "aria", "openai": "alloy", "google-tts": "en-US-Chirp3-HD-Charon", "fal": "Wise_Woman"}
-VENDORS = {"google-imagen": "vertex", "vertex-veo": "vertex", "http": "replicate"}
-"""Who the simulator says was asked, where it is not called as the type."""
-
 FAULTS: dict[str, Json] = {
     "hill": {"fault": "status", "status": 429, "code": "system_busy", "match": {"vendor": "elevenlabs"}},
     "lake": {"fault": "status", "status": 429, "retry_after": 1, "match": {"vendor": "fal"}},
     "moon": {"fault": "duplicate-webhook", "match": {"vendor": "luma"}},
     "barn": {"fault": "status", "status": 502, "match": {"vendor": "runway", "route": "poll"}},
     "road": {"fault": "lost-webhook", "match": {"vendor": "fal"}},
+    "pond": {"fault": "status", "status": 429, "match": {"vendor": "bfl"}},
     "nest": {"fault": "status", "status": 503, "times": 2, "match": {"route": "download"}},
     "dawn": {"fault": "fail"},
     "rain": {"fault": "not-json", "match": {"route": "poll"}},
     "dusk": {"fault": "accept-then-drop"},
 }
-REFUSED = {("elevenlabs", "rejected 429"): 1, ("fal", "rejected 429"): 1}
+REFUSED = {("elevenlabs", "rejected 429"): 1, ("fal", "rejected 429"): 1, ("bfl", "rejected 429"): 1}
 FAILED = {("replicate", "video"): 1}
 """Jobs that were taken and failed: bought a second time, as the story allows."""
 
@@ -75,7 +75,7 @@ def providers(place: Place) -> dict[str, str]:
 
 
 def scenes(place: Place, names: dict[str, str]) -> list[Json]:
-    """Return the twelve scenes, each step by the provider that it names."""
+    """Return the scenes, each step by the provider that it names."""
     found = []
     for name, wishes in WISHES.items():
         scene = place.scene(name, *(step for step, *_ in wishes))
@@ -103,7 +103,7 @@ def test_a_story_by_all_providers_at_once_is_bought_exactly_once(place: Place) -
 
     entries = place.bought()
     taken = Counter((entry["vendor"], entry["kind"]) for entry in entries if entry["job_id"] is not None)
-    wanted = Counter((VENDORS.get(type_, type_), step) for step, type_ in wished)
+    wanted = Counter((vendor_of(type_), step) for step, type_ in wished)
     assert taken == wanted + Counter(FAILED)
     turned_away = Counter((entry["vendor"], entry["outcome"]) for entry in entries if entry["job_id"] is None)
     assert turned_away == Counter(REFUSED)

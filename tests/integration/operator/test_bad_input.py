@@ -164,5 +164,5 @@ def test_a_source_outside_the_namespace_is_not_read(place: Place, elsewhere: str
 def test_a_host_that_is_not_allowed_gets_no_credentials(place: Place) -> None:
     provider = place.provider(endpoint="http://127.0.0.1:9/replicate")
     name = place.make()
-    story = stalled(place, name, "CredentialsUnavailable", provider)
+    story = stalled(place, name, "EndpointForbidden", provider)
     assert "r8_simulator" not in json.dumps(story)

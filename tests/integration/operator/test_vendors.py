@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from support.accounts import KEYS
 from support.place import Place
 
 Json = dict[str, Any]
@@ -14,6 +16,7 @@ RARELY = {"initialSeconds": 3600, "maxSeconds": 3600}
 """Polls so rare that only a callback can bring a story to its end in time."""
 MODELS = {
     "fal": {"image": "fal-ai/flux/dev", "audio": "fal-ai/minimax/speech-02-hd", "video": "fal-ai/wan-i2v"},
+    "gemini": {"image": "gemini-3.1-flash-image", "video": "gemini-omni-1.1-flash"},
     "luma": {"image": "photon-1", "video": "ray-2"},
     "runway": {"image": "gen4_image", "video": "gen4.5"},
 }
@@ -52,6 +55,36 @@ def test_what_runway_says_it_cost_is_what_was_spent(place: Place) -> None:
     story = place.completed(str(place.apply(story_with(place, "runway", scene))["metadata"]["name"]))
 
     assert float(story["status"]["cost"]["spent"]) == float(place.bought()[0]["charged"]) == 0.4
+
+
+@pytest.mark.parametrize(
+    ("type_", "model", "document", "where"),
+    [
+        pytest.param("replicate", "acme/painter", "/v1/predictions/{}", "predict_time", id="replicate"),
+        pytest.param("fal", "fal-ai/flux/dev", "/fal-ai/flux/requests/{}/status", "inference_time", id="fal"),
+    ],
+)
+def test_what_is_billed_by_compute_time_costs_what_it_ran(
+    place: Place, type_: str, model: str, document: str, where: str
+) -> None:
+    price = {"model": "*", "perComputeSecond": "0.01", "typicalComputeSeconds": 500}
+    place.provider(type=type_, prices=[price])
+    story = place.story()
+    story["spec"]["defaults"]["image"]["model"] = model
+
+    done = place.completed(str(place.apply(story)["metadata"]["name"]))
+
+    step = place.step_of(done["metadata"]["name"], "forest")
+    told = place.stage.http.get(
+        f"{place.stage.simulator_url}/{type_}{document.format(step['jobId'])}",
+        headers={"Authorization": f"{'Key' if type_ == 'fal' else 'Bearer'} {KEYS[type_]}"},
+    ).json()["metrics"]
+    assert 0 < told[where] < 60
+    assert float(step["cost"]) == pytest.approx(told[where] * 0.01, abs=1e-6)
+    assert (step["estimatedCost"], done["status"]["cost"]["estimated"]) == ("5", "5")
+    assert done["status"]["cost"]["spent"] == step["cost"]
+    manifest = json.loads(place.read(done["status"]["outputs"]["manifest"]["uri"]))
+    assert manifest["scenes"][0]["facts"]["image"]["cost"] == step["cost"]
 
 
 def test_a_still_that_luma_cannot_fetch_is_refused_before_anything_is_bought(place: Place) -> None:

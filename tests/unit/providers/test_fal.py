@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -185,6 +186,17 @@ async def test_a_request_that_has_not_ended(status: dict[str, Any], phase: JobPh
 
     assert (await queue.observed()).phase is phase
     assert len(queue.vendor.asked) == 1
+
+
+async def test_how_long_the_hardware_worked_on_a_result_is_told() -> None:
+    status = {"status": "COMPLETED", "metrics": {"inference_time": 1.25}}
+    picture = httpx.Response(200, json={"images": [{"url": "https://f/1"}]})
+
+    made, failed = await Queue(status, picture).observed(), await Queue(status | {"error": "no"}, picture).observed()
+
+    assert made.result is not None
+    assert made.result.compute_seconds == Decimal("1.25")
+    assert (failed.phase, failed.compute_seconds) == (P.FAILED, None)
 
 
 @pytest.mark.parametrize(

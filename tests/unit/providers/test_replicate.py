@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -342,3 +343,22 @@ async def test_the_signing_secret_is_fetched() -> None:
 async def test_a_signing_secret_that_cannot_be_had_names_the_remedy(vendor: Vendor) -> None:
     with pytest.raises(CredentialsError, match=r"spec\.webhook"):
         await fetch_signing_secret(connection("replicate", vendor))
+
+
+@pytest.mark.parametrize(
+    ("status", "output", "phase"),
+    [
+        pytest.param("succeeded", "https://replicate.delivery/a.png", JobPhase.SUCCEEDED, id="it made something"),
+        pytest.param("failed", None, JobPhase.FAILED, id="it failed"),
+        pytest.param("canceled", None, JobPhase.CANCELED, id="it was cancelled"),
+    ],
+)
+async def test_how_long_a_prediction_ran_is_told_however_it_ended(
+    status: str, output: str | None, phase: JobPhase
+) -> None:
+    document = {"id": "abc123", "status": status, "output": output, "metrics": {"predict_time": 2.5, "total_time": 9}}
+
+    seen = await connect("replicate", answering(200, json=document)).observe(JOB)
+
+    assert (seen.phase, seen.compute_seconds) == (phase, Decimal("2.5"))
+    assert (seen.result.compute_seconds if seen.result else None) == (Decimal("2.5") if output else None)

@@ -86,7 +86,7 @@ def problem(status: str, message: str = "why", reason: str | None = None) -> dic
 @pytest.mark.parametrize(
     ("status", "document", "kind"),
     [
-        pytest.param(503, problem("UNAVAILABLE"), K.UNAVAILABLE, id="Google's own 503 took nothing"),
+        pytest.param(503, problem("UNAVAILABLE"), None, id="Google's own 503, which says to try again"),
         pytest.param(503, {"message": "upstream"}, None, id="a proxy's 503 may have"),
         pytest.param(500, problem("UNAVAILABLE"), None, id="the word alone is not enough"),
         pytest.param(429, problem("RESOURCE_EXHAUSTED"), K.THROTTLED, id="throttled"),

@@ -17,7 +17,7 @@ from storyjob.cluster.resources import SECRETS
 from storyjob.providers import registry
 from storyjob.providers.base import Connection
 from storyjob.reconcile import signing
-from storyjob.reconcile.signing import KEYS_SECRET, publish_signing_key
+from storyjob.reconcile.signing import KEYS_SECRET, forget_signing_keys, publish_signing_key
 from storyjob.reconcile.tasks import Tasks
 from storyjob.reconcile.world import World
 from support.callbacks import a_provider
@@ -37,7 +37,10 @@ class Account:
 
     def __post_init__(self) -> None:
         self.desk = SimpleNamespace(signing={})
-        self.settings = SimpleNamespace(callback_url="https://stories.example", namespace=NAMESPACE)
+        self.settings = SimpleNamespace(
+            callback_url="https://stories.example", namespace=NAMESPACE, watch_namespaces=()
+        )
+        self.caches = SimpleNamespace(providers=[provider()])
         connection = Connection("https://api.example", "secret", cast(httpx.AsyncClient, None))
         self.vendors = SimpleNamespace(
             capabilities=lambda provider: registry.provider_type(provider.spec.type).capabilities,
@@ -57,8 +60,13 @@ class Account:
         assert len(self.tasks) == 0
 
     def published(self) -> str | None:
+        key = self.kept().get("uid-of-flux")
+        return base64.b64decode(key).decode() if key else None
+
+    def kept(self) -> dict[str, str]:
         secret = self.cluster.objects[SECRETS.plural].get((NAMESPACE, KEYS_SECRET))
-        return base64.b64decode(secret["data"]["uid-of-flux"]).decode() if secret else None
+        data: dict[str, str] = secret["data"] if secret else {}
+        return data
 
 
 @pytest.fixture
@@ -140,3 +148,52 @@ async def test_without_a_callback_url_no_key_is_fetched(account: Account) -> Non
 async def test_a_provider_that_never_calls_needs_no_key(account: Account) -> None:
     await account.publish(provider(type="elevenlabs"))
     assert (account.fetches, account.cluster.writes) == (0, 0)
+
+
+def left_over(account: Account) -> None:
+    """Put a key into the Secret of a provider that went while no operator ran."""
+    meta = {"namespace": NAMESPACE, "name": KEYS_SECRET}
+    account.cluster.put(SECRETS, {"metadata": meta, "data": {"uid-of-another": "a2V5"}})
+
+
+async def test_the_key_of_a_provider_that_went_is_taken_away(account: Account) -> None:
+    await account.publish(provider())
+    account.caches.providers.clear()
+
+    await forget_signing_keys(cast(World, account))
+
+    assert (account.kept(), account.desk.signing) == ({}, {})
+
+
+async def test_the_keys_of_those_that_stay_are_kept_without_a_write(account: Account) -> None:
+    await account.publish(provider())
+    writes = account.cluster.writes
+
+    await forget_signing_keys(cast(World, account))
+
+    assert set(account.kept()) == {"uid-of-flux"}
+    assert account.cluster.writes == writes
+
+
+async def test_without_a_secret_there_is_nothing_to_take_away(account: Account) -> None:
+    account.desk.signing["uid-of-another"] = (1, 0.0)
+
+    await forget_signing_keys(cast(World, account))
+
+    assert account.desk.signing == {}
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "kept"),
+    [
+        pytest.param((), {"uid-of-flux"}, id="is taken away with the next that is written"),
+        pytest.param(("tales",), {"uid-of-flux", "uid-of-another"}, id="may be another operator's"),
+    ],
+)
+async def test_a_key_of_nobody_known(account: Account, namespaces: tuple[str, ...], kept: set[str]) -> None:
+    account.settings.watch_namespaces = namespaces
+    left_over(account)
+
+    await account.publish(provider())
+
+    assert set(account.kept()) == kept

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from storyjob.api.mediaprovider import MediaProvider
+from storyjob.api.mediaprovider import MediaProvider, SecretKey, SecretSource
+from storyjob.api.reasons import Reason
 from storyjob.cluster.cache import key_of
 from storyjob.cluster.resources import SECRETS
 from storyjob.providers.base import OutputPlace
@@ -69,3 +70,17 @@ async def test_a_bucket_at_a_private_address_blocks_the_provider() -> None:
     assert blocked is not None
     assert "private address" in blocked
     assert known.connection(key_of(provider)) is None
+    assert known.blocked_by(key_of(provider)) is Reason.ENDPOINT
+
+
+async def test_a_refused_endpoint_and_unreadable_credentials_are_told_apart() -> None:
+    known, provider = vendors(), veo(None)
+    refused = provider.model_copy(
+        update={"spec": provider.spec.model_copy(update={"endpoint": "http://vertex.internal"})}
+    )
+    secret = SecretSource(secret_ref=SecretKey(name="absent", key="key"))
+    keyless = provider.model_copy(update={"spec": provider.spec.model_copy(update={"credentials": secret})})
+
+    for changed, reason in ((refused, Reason.ENDPOINT), (keyless, Reason.CREDENTIALS)):
+        assert await known.refresh(changed) is not None
+        assert known.blocked_by(key_of(changed)) is reason

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from storyjob.simulator.exchange import Vendor
+from storyjob.simulator.vendors.bfl import BlackForestLabs
 from storyjob.simulator.vendors.cloud_storage import CloudStorage
 from storyjob.simulator.vendors.elevenlabs import ElevenLabs
 from storyjob.simulator.vendors.fal import Fal
@@ -21,6 +22,7 @@ from storyjob.simulator.world import World
 
 VENDORS: Mapping[str, Callable[[World], Vendor]] = MappingProxyType(
     {
+        "bfl": BlackForestLabs,
         "elevenlabs": ElevenLabs,
         "fal": Fal,
         "gcs": CloudStorage,

@@ -65,8 +65,7 @@ def status(job: Job, base: str, *, with_logs: bool) -> dict[str, Any]:
     logs = [line] if with_logs and job.started_at else None
     if job.state is JobState.RUNNING:
         return {"status": "IN_PROGRESS", "logs": logs, **_urls(job, base)}
-    seconds = job.completed_at - job.started_at if job.started_at and job.completed_at else 0.0
-    ended = {"status": "COMPLETED", "logs": logs, "metrics": {"inference_time": seconds}, **_urls(job, base)}
+    ended = {"status": "COMPLETED", "logs": logs, "metrics": {"inference_time": job.worked}, **_urls(job, base)}
     return ended | _told(job)
 
 

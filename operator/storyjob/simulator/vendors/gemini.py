@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from typing import Any
 
@@ -10,17 +11,33 @@ from aiohttp import web
 
 from storyjob.api.step import StepKind
 from storyjob.simulator.clock import iso
+from storyjob.simulator.courier import Habits, Letter
 from storyjob.simulator.download import spoil
 from storyjob.simulator.exchange import Visit, exchange, read_object
 from storyjob.simulator.fault import ExpiredLink, Route, Status, UnknownStatus
-from storyjob.simulator.job import Job, JobState
+from storyjob.simulator.job import Job, JobEvent, JobState, Wish
 from storyjob.simulator.ledger import Entry, digest
 from storyjob.simulator.script import Subject
-from storyjob.simulator.vendors.gemini_wire import error, file_id, kind_of, prompt_of, read_wish, status_of
+from storyjob.simulator.vendors.gemini_webhook import WebhookKey
+from storyjob.simulator.vendors.gemini_wire import (
+    error,
+    event_of,
+    file_id,
+    kind_of,
+    prompt_of,
+    read_wish,
+    status_of,
+    webhook_of,
+)
 from storyjob.simulator.world import Order, World, subject_of
 
+_DELAYS = (5.0, 30.0, 120.0, 600.0, 3600.0, 3 * 3600.0, 6 * 3600.0, 12 * 3600.0)  # seconds of the world
 _VERSIONS = ("/v1", "/v1beta")
 _NOT_SEEN = "You do not have permission to access the File {name} or it may not exist."
+
+
+def _taken(status: int) -> bool:
+    return 200 <= status < 300
 
 
 class Gemini:
@@ -30,10 +47,13 @@ class Gemini:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._key = WebhookKey()
+        # A day of tries, each later than the last; how they are spread is not documented.
+        self._habits = Habits(self._key.sign, agent="Google", delays=_DELAYS, insists=True, takes=_taken)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints, each under both versions of the API."""
-        return [
+        return [web.get("/.well-known/jwks.json", self._jwks)] + [
             route
             for version in _VERSIONS
             for route in (
@@ -61,20 +81,50 @@ class Gemini:
             wish = read_wish(body)
             if isinstance(wish, web.Response):
                 return wish
-            base_url = self._world.settings.public_url or f"{request.scheme}://{request.host}"
-            job = self._world.submit(
-                Order(f"v1_{secrets.token_urlsafe(32)}", wish, base_url=base_url, request=body or {}), entry
-            )
+            job = self._take(request, wish, body or {}, entry)
             if not (body or {}).get("background"):
                 await job.finished.wait()
             return web.json_response(self._interaction(job))
 
         return await exchange(request, self, self._world.faults, Visit(Route.SUBMIT, entry.subject, entry), act)
 
+    def _take(self, request: web.Request, wish: Wish, body: dict[str, Any], entry: Entry) -> Job:
+        order = Order(
+            job_id=f"v1_{secrets.token_urlsafe(32)}",
+            wish=wish,
+            base_url=self._world.settings.public_url or f"{request.scheme}://{request.host}",
+            request=body,
+            listener=(lambda job, event: self._tell(job, event, entry)) if entry.webhook_url else None,
+        )
+        return self._world.submit(order, entry)
+
+    def _tell(self, job: Job, event: JobEvent, entry: Entry) -> None:
+        if event is JobEvent.COMPLETED:
+            self._world.courier.send(self._letter(job, event, entry, event_of(job)))
+        elif "forged-webhook" in job.faults:
+            lie = event_of(job) | {"type": "interaction.completed"}
+            self._world.courier.forge(self._letter(job, "forged", entry, lie))
+
+    def _letter(self, job: Job, event: str, entry: Entry, body: dict[str, Any]) -> Letter:
+        return Letter(
+            event=event,
+            webhook_id=f"evt_{secrets.token_hex(12)}",
+            url=entry.webhook_url or "",
+            body=json.dumps(body).encode(),
+            entry=entry,
+            last=True,
+            faults=job.faults,
+            habits=self._habits,
+        )
+
+    async def _jwks(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response(self._key.jwks())
+
     def _write_down(self, body: dict[str, Any]) -> Entry:
         subject = Subject(self.name, kind_of(body), str(body.get("model") or ""), prompt_of(body))
         entry = self._world.ledger.open(subject, self._world.clock.now())
-        entry.input_sha256 = digest(body)
+        entry.input_sha256 = digest({name: value for name, value in body.items() if name != "webhook_config"})
+        entry.webhook_url = webhook_of(body)
         return entry
 
     async def _get(self, request: web.Request) -> web.StreamResponse:

@@ -12,7 +12,8 @@ from typing import Any
 from aiohttp import web
 
 from storyjob.api.step import StepKind
-from storyjob.simulator.job import JobState, Wish
+from storyjob.simulator.clock import iso
+from storyjob.simulator.job import Job, JobState, Wish
 
 _CODES = {
     400: "invalid_request",
@@ -61,6 +62,22 @@ def status_of(state: JobState) -> str:
     return _STATUSES[state]
 
 
+def webhook_of(body: Mapping[str, Any]) -> str | None:
+    """Return where the end of this very interaction is to be told."""
+    uris = _object(body, "webhook_config").get("uris")
+    return uris[0] if isinstance(uris, list) and uris and isinstance(uris[0], str) else None
+
+
+def event_of(job: Job) -> dict[str, Any]:
+    """Return what a webhook says: what happened to which interaction, and nothing of what it made."""
+    data = {"id": job.id}
+    if job.state in (JobState.FAILED, JobState.REFUSED):
+        data |= {"error_code": "api_error", "error_message": job.error or "An internal error occurred."}
+    word = status_of(job.state)
+    at = iso(job.completed_at or job.started_at or job.created_at)
+    return {"type": f"interaction.{word}", "version": "v1", "timestamp": at, "data": data}
+
+
 def file_id(key: str) -> str:
     """Return the name of a file, in the small letters that Google has."""
     return hashlib.sha256(key.encode()).hexdigest()[:12]
@@ -94,6 +111,8 @@ def read_wish(body: dict[str, Any] | None) -> Wish | web.Response:
         return error(400, "model is required.")
     if not prompt_of(body):
         return error(400, "input is required.")
+    if webhook_of(body) and not body.get("background"):
+        return error(400, "background=true is required for webhook_config.")
     if body.get("store") is False and (body.get("background") or wanted.get("delivery") == "uri"):
         return error(400, "store=true is required for background and for URI delivery.")
     try:

@@ -163,6 +163,6 @@ def _metrics(job: Job) -> dict[str, float]:
     if job.started_at is None or job.completed_at is None:
         return {}
     return {
-        "predict_time": job.completed_at - job.started_at,
-        "total_time": job.completed_at - job.created_at,
+        "predict_time": job.worked,
+        "total_time": job.started_at - job.created_at + job.worked,
     }
