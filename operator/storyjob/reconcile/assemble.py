@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from storyjob.cluster.connection import Connection
 from storyjob.cluster.events import Events
 from storyjob.cluster.ledger import Ledger
 from storyjob.egress import public_client
-from storyjob.media.bucket import StoreConfig
+from storyjob.media.bucket import TRANSFER, StoreConfig
 from storyjob.media.download import Downloader, FetchLimits
 from storyjob.media.film import FilmMaker
 from storyjob.media.shelf import Shelf
@@ -64,6 +65,7 @@ def _store_config(settings: Settings) -> StoreConfig:
         access_key=key_id.get_secret_value() if key_id else None,
         secret_key=secret.get_secret_value() if secret else None,
         workers=settings.downloads,
+        transfer=replace(TRANSFER, whole=settings.download_seconds),
     )
 
 
