@@ -16,7 +16,7 @@ import kopf
 from storyjob.api.resource import KOPF_FINALIZER
 from storyjob.api.settings import Settings
 from storyjob.cluster.access import await_access
-from storyjob.cluster.client import SILENCE_SECONDS, WATCH_SECONDS
+from storyjob.cluster.client import PAGE, SILENCE_SECONDS, WATCH_SECONDS
 from storyjob.cluster.lease import Lease, Terms
 from storyjob.handlers.probes import Probes
 from storyjob.handlers.storage import NoDiffs
@@ -122,5 +122,6 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = WATCH_SECONDS + 30
     settings.watching.connect_timeout = 5.0
     settings.watching.inactivity_timeout = SILENCE_SECONDS
+    settings.watching.chunk_size = PAGE
     settings.queueing.idle_timeout = 1.0
     return settings
