@@ -26,6 +26,12 @@ class FilmState:
     error: str | None = None
     gave_up: bool = False
 
+    @property
+    def reason(self) -> Reason:
+        """Why it failed: the error that is kept names what was lost."""
+        lost = self.error is not None and self.error.startswith(f"{Reason.OUTPUT_LOST}:")
+        return Reason.OUTPUT_LOST if lost else Reason.FILM_FAILED
+
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
@@ -96,7 +102,7 @@ def _finalizing(film: FilmState, degraded: str | None) -> Verdict:
     if film.done:
         return Verdict("Completed", Reason.COMPLETED, degraded or "The film is in the bucket.", degraded)
     if film.gave_up:
-        return Verdict("Failed", Reason.FILM_FAILED, f"All media are kept, but the film failed: {film.error}", degraded)
+        return Verdict("Failed", film.reason, f"The film failed; what is in the bucket stays: {film.error}", degraded)
     trouble = f" Last try: {film.error}" if film.error else ""
     return Verdict("Finalizing", Reason.FINALIZING, f"All media are there; the film is being made.{trouble}", degraded)
 

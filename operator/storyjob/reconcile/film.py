@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from storyjob.api.errors import FilmError, MediaError, StorageError
+from storyjob.api.errors import FilmError, MediaError, OutputLost, StorageError
 from storyjob.api.outcome import Alignment
+from storyjob.api.reasons import Reason
 from storyjob.api.step import StepKind
 from storyjob.api.storyjob import Outputs, StoryJob
 from storyjob.cluster.cache import key_of
@@ -83,7 +84,10 @@ async def _segment(
         # Read with the segment, so that the film need not wait for all of them one after another.
         await _spoken(world, desk, namespace, shot, heard)
         desk.segments[digest] = await world.films.segment(namespace, shot, look)
-    except (FilmError, StorageError, MediaError) as error:
+    except FilmError as error:
+        _log.warning("%s", error)
+        desk.error = f"{Reason.OUTPUT_LOST}: {error}" if isinstance(error, OutputLost) else str(error)
+    except (StorageError, MediaError) as error:
         _log.warning('segment of scene "%s": %s', shot.name, error)
         desk.error = f'scene "{shot.name}": {error}'
 
