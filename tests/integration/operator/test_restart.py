@@ -203,3 +203,17 @@ def test_a_deleted_story_goes_once_what_was_paid_for_is_stored(place: Place, own
     again = place.completed(place.apply(story)["metadata"]["name"])
     assert again["status"]["scenes"]["reused"] == 1
     assert len(place.bought()) == 1
+
+
+def test_what_was_deleted_while_the_operator_was_away_is_gone_for_it_too(place: Place) -> None:
+    place.providers("pictures")
+    name = place.make(place.scene("hill"), place.scene("lake"))
+    place.completed(name)
+    lake = place.scene_of(name, "lake")["metadata"]
+    place.stage.kill_operator()
+    place.stage.api.delete("scenes", place.namespace, lake["name"])
+    place.stage.api.merge("scenes", place.namespace, lake["name"], {"metadata": {"finalizers": None}})
+    place.stage.start_operator()
+    place.until(lake["name"], lambda found: found and found["metadata"]["uid"] != lake["uid"], kind="scenes")
+    place.step_until(name, "lake", lambda step: step.get("reused"))
+    assert len(place.bought()) == 2
