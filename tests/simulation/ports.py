@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 
 from simulation.apiserver import ApiServer
 from simulation.network import Network, Route
 from simulation.weather import Channel
-from storyjob.cluster.client import Cluster, Json
+from storyjob.cluster.client import Cluster, Json, Page
 from storyjob.cluster.connection import Connection
 from storyjob.cluster.errors import Unavailable, from_status
 from storyjob.cluster.resources import Resource
@@ -39,6 +39,11 @@ class SimCluster(Cluster):
         self, resource: Resource, namespace: str | None = None, *, selector: str | None = None
     ) -> tuple[list[Json], str]:
         return await self._network.ask(TO_API, lambda: (self._api.all(resource, namespace), self._api.version))
+
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, *, selector: str | None = None
+    ) -> AsyncIterator[Page]:
+        yield await self.list(resource, namespace, selector=selector)
 
     async def create(self, resource: Resource, namespace: str | None, body: Json) -> Json:
         self.writes += 1

@@ -25,6 +25,12 @@ def write(bucket: Bucket, key: str, data: bytes) -> str:
     return f"s3://{bucket.name}/{key}"
 
 
+def delete(bucket: Bucket, uri: str) -> None:
+    """Take an object away by its s3:// address."""
+    name, _, key = uri.removeprefix("s3://").partition("/")
+    _client(bucket).delete_object(Bucket=name, Key=key)
+
+
 def _client(bucket: Bucket) -> S3Client:
     client: S3Client = boto3.client(
         "s3",

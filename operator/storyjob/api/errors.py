@@ -8,6 +8,7 @@ StoryJobError
 │   ├── OutputExpired     the provider's link is dead; what was paid for may be lost
 │   └── OutputUnreachable the host that keeps the result does not hand it out now; what was paid for is still there
 ├── FilmError             ffmpeg could not make the film
+│   └── OutputLost        what it is made of is no longer in the bucket; nobody buys it again unasked
 ├── SignatureError        a webhook's signature is missing, wrong or too old
 ├── SchemaError           a model has no form as a Kubernetes schema; a mistake of ours, met when CRDs are made
 ├── TrialFailed           an installation that is tried does not do what it should
@@ -58,6 +59,10 @@ class OutputUnreachable(MediaError):
 
 class FilmError(StoryJobError):
     """The film cannot be assembled."""
+
+
+class OutputLost(FilmError):
+    """What was bought and stored is no longer in the bucket."""
 
 
 class SignatureError(StoryJobError):

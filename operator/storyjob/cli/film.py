@@ -22,9 +22,10 @@ def film(
     message: Annotated[Path | None, typer.Option(help="Where the reason of a failure is written, too.")] = None,
 ) -> None:
     """Make the film of a request that lies in the bucket. STORYJOB_* variables say which bucket."""
-    from storyjob.api.errors import StorageError, StoryJobError
+    from storyjob.api.errors import FilmError, StorageError, StoryJobError
     from storyjob.cli.process import configured
     from storyjob.media.request import HOPELESS
+    from storyjob.planning.ending import film_error
 
     settings = configured()
     try:
@@ -34,7 +35,8 @@ def film(
     except StoryJobError as error:
         typer.echo(f"storyjob film: {error}", err=True)
         if message is not None:
-            message.write_bytes(str(error).encode()[:MESSAGE_BYTES])
+            said = film_error(error) if isinstance(error, FilmError) else str(error)
+            message.write_bytes(said.encode()[:MESSAGE_BYTES])
         # Only the bucket may be well again in a minute.
         raise typer.Exit(1 if isinstance(error, StorageError) else HOPELESS) from error
 

@@ -35,5 +35,7 @@ def run_to_the_end(work: Coroutine[Any, Any, None]) -> None:
 
     import uvloop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    from storyjob.cli.ending import ending_soon
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, ending_soon():
         runner.run(work)

@@ -18,7 +18,9 @@ Page = tuple[list[Json], str]
 
 REQUEST_SECONDS = 10.0
 PAGE = 500  # objects a list page; keeps one answer of large stories below some megabytes
-WATCH_SECONDS = 290  # the server ends a watch after this; a dead connection is noticed 30 s later
+WATCH_SECONDS = 290  # the server ends a watch after this
+# A living watch says something each minute, were it only a bookmark; one that says nothing for longer is dead.
+SILENCE_SECONDS = 75.0
 
 
 class Cluster:
@@ -84,15 +86,16 @@ class Cluster:
         }
         if selector:
             query["labelSelector"] = selector
-        timeout = aiohttp.ClientTimeout(total=None, connect=REQUEST_SECONDS, sock_read=WATCH_SECONDS + 30)
         what = f"watch {resource.plural}"
         try:
-            async with self._connection.watches().get(
-                self._connection.server + resource.path(namespace),
-                params=query,
-                headers=await self._headers(None),
-                timeout=timeout,
-            ) as answer:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                answer = await self._connection.watches().get(
+                    self._connection.server + resource.path(namespace),
+                    params=query,
+                    headers=await self._headers(None),
+                    timeout=aiohttp.ClientTimeout(total=None, sock_read=SILENCE_SECONDS),
+                )
+            async with answer:
                 if answer.status != 200:
                     raise from_status(what, answer.status, await _body(answer))
                 async for line in answer.content:

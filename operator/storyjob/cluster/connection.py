@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
+from pathlib import Path
 
 import aiohttp
 from kubernetes.aio import client, config
+from kubernetes.aio.config.kube_config import _cleanup_temp_files
 
 from storyjob.cluster.errors import ClusterError
 
 LIST_AND_WRITE_LIMIT = 64  # connections; more only queue at the API server, which then answers 429
+LOAD_SECONDS = 10.0  # a kubeconfig may name a program that is to be asked for credentials
 
 
 class Connection:
@@ -23,25 +27,33 @@ class Connection:
         self._watches: aiohttp.ClientSession | None = None
 
     @classmethod
-    async def load(cls) -> Connection:
-        """Read KUBECONFIG where it is set, else the pod's service account, else the user's own kubeconfig.
+    async def load(cls, kubeconfig: Path | None = None) -> Connection:
+        """Read the kubeconfig given, else KUBECONFIG where it is set, else the pod's service account, else the user's.
 
         Raises ``ClusterError`` when none of them names a cluster.
         """
         configuration = client.Configuration()
         try:
-            await cls._read(configuration)
+            async with asyncio.timeout(LOAD_SECONDS):
+                await cls._read(configuration, kubeconfig)
+            return cls(configuration)
         except config.ConfigException as error:
             raise ClusterError(f"no cluster to talk to: {error}; set KUBECONFIG or run in a pod") from error
-        return cls(configuration)
+        except TimeoutError as error:
+            raise ClusterError(f"the kubeconfig's credentials did not come within {LOAD_SECONDS:.0f} s") from error
+        finally:
+            # The client library writes keys into files and removes them only when a process ends in peace.
+            _cleanup_temp_files()
 
     @staticmethod
-    async def _read(configuration: client.Configuration) -> None:
-        if "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
+    async def _read(configuration: client.Configuration, kubeconfig: Path | None) -> None:
+        if kubeconfig is None and "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
             config.load_incluster_config(client_configuration=configuration)
-        else:
-            # Named here since the client library looks at the environment only when it is imported.
-            await config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=configuration)
+            return
+        # Named here since the client library looks at the environment only when it is imported.
+        named = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
+        await config.load_kube_config(named, client_configuration=configuration)
+        _take_in_ca(configuration)
 
     def anonymous(self) -> Connection:
         """Return a connection of its own that proves nobody's identity, for calls with somebody else's token.
@@ -84,3 +96,10 @@ class Connection:
         for session in (self._requests, self._watches):
             if session is not None:
                 await session.close()
+
+
+def _take_in_ca(configuration: client.Configuration) -> None:
+    """Keep the authority's certificate itself: its file may be one of those that are removed at once."""
+    if configuration.ssl_ca_cert:
+        configuration.ca_cert_data = Path(configuration.ssl_ca_cert).read_text()
+        configuration.ssl_ca_cert = None

@@ -16,6 +16,7 @@ import kopf
 from storyjob.api.resource import KOPF_FINALIZER
 from storyjob.api.settings import Settings
 from storyjob.cluster.access import await_access
+from storyjob.cluster.client import PAGE, SILENCE_SECONDS, WATCH_SECONDS
 from storyjob.cluster.lease import Lease, Terms
 from storyjob.handlers.probes import Probes
 from storyjob.handlers.storage import NoDiffs
@@ -116,9 +117,13 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.networking.request_timeout = 15.0
     settings.networking.error_backoffs = [0.5, 1, 2, 4]
-    # A watch that died without a word is noticed; the server ends each one after five minutes anyway.
-    settings.watching.server_timeout = 290
-    settings.watching.client_timeout = 320
-    settings.watching.connect_timeout = 10
+    settings.networking.connect_timeout = 5.0
+    # The server ends each watch after five minutes. One that died without a word is noticed sooner: a living one says
+    # something each minute, were it only a bookmark.
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.client_timeout = WATCH_SECONDS + 30
+    settings.watching.connect_timeout = 5.0
+    settings.watching.inactivity_timeout = SILENCE_SECONDS
+    settings.watching.chunk_size = PAGE
     settings.queueing.idle_timeout = 1.0
     return settings

@@ -6,8 +6,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kubernetes.aio import client, config
-
 from storyjob.api.scene import Scene
 from storyjob.api.storyjob import StoryJob
 from storyjob.cluster.client import Cluster
@@ -27,9 +25,7 @@ class Spectator:
     @classmethod
     async def connect(cls, kubeconfig: Path, namespace: str) -> Self:
         """Return a spectator of the cluster that a kubeconfig names."""
-        configuration = client.Configuration()
-        await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
-        return cls(Cluster(Connection(configuration)), namespace)
+        return cls(Cluster(await Connection.load(kubeconfig)), namespace)
 
     async def __aenter__(self) -> Self:
         return self

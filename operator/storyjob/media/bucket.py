@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -13,6 +13,23 @@ from storyjob.api.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a store is waited for, in seconds, and how often one request is sent."""
+
+    connect: float
+    silence: float
+    """Without a single byte."""
+    attempts: int
+    whole: float
+    """For all of it, whatever comes meanwhile. A thread may hang on for longer; nobody waits for it."""
+
+
+# Shorter than a lease: nobody waits for a store that does not answer.
+QUICK = Patience(connect=3.0, silence=8.0, attempts=2, whole=12.0)
+TRANSFER = Patience(connect=5.0, silence=30.0, attempts=4, whole=600.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +46,10 @@ class StoreConfig:
     secret_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
     workers: int = 8
-    connect_seconds: float = 5.0
-    read_seconds: float = 60.0
-    attempts: int = 4
+    quick: Patience = QUICK
+    """For everything small."""
+    transfer: Patience = TRANSFER
+    """For media and films."""
 
     @classmethod
     def of(cls, settings: Settings) -> StoreConfig:
@@ -46,6 +64,7 @@ class StoreConfig:
             access_key=key_id.get_secret_value() if key_id else None,
             secret_key=secret.get_secret_value() if secret else None,
             workers=settings.downloads,
+            transfer=replace(TRANSFER, whole=settings.download_seconds),
         )
 
 
@@ -64,7 +83,7 @@ class Head:
         return self.etag if len(self.etag) == 32 and "-" not in self.etag else None
 
 
-def connect(session: boto3.session.Session, config: StoreConfig, endpoint: str | None) -> S3Client:
+def connect(session: boto3.session.Session, config: StoreConfig, endpoint: str | None, patience: Patience) -> S3Client:
     """Return a client of the bucket at ``endpoint``. Nothing is sent yet."""
     options = Config(
         signature_version="s3v4",
@@ -72,9 +91,9 @@ def connect(session: boto3.session.Session, config: StoreConfig, endpoint: str |
         # Stores other than AWS do not know its newer checksums, and break ranged reads with them.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        retries={"mode": "standard", "total_max_attempts": config.attempts},
-        connect_timeout=config.connect_seconds,
-        read_timeout=config.read_seconds,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+        connect_timeout=patience.connect,
+        read_timeout=patience.silence,
         max_pool_connections=config.workers,
     )
     client: S3Client = session.client(

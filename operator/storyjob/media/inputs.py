@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from pathlib import Path
 
-from storyjob.api.errors import FilmError
+from storyjob.api.errors import FilmError, OutputLost
 from storyjob.media.shot import StoredMedia
 from storyjob.media.store import Store
 
@@ -14,10 +14,10 @@ MAX_BYTES = 4 << 30
 
 
 async def bring(store: Store, media: StoredMedia, path: Path) -> Path:
-    """Download to ``path``. Raises ``FilmError`` when the object is gone or has changed, ``StorageError`` else."""
+    """Download it. Raises ``OutputLost`` when it is gone, ``FilmError`` when changed, or ``StorageError``."""
     uri = store.uri(media.key, media.bucket)
     if not await store.download(media.key, path, max_bytes=MAX_BYTES, bucket=media.bucket):
-        raise FilmError(f"{uri} is no longer in the bucket; restore it, or change `regenerate` to buy it again")
+        raise OutputLost(f"{uri} is no longer in the bucket; restore it, or change `regenerate` to buy it again")
     if await asyncio.to_thread(file_sha256, path) != media.sha256:
         raise FilmError(f"{uri} is not what was stored there; it was changed from outside")
     return path

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from storyjob.api.errors import FilmError, MediaError
+from storyjob.api.errors import FilmError, MediaError, OutputLost
 from storyjob.killpoint import Act, crossing
 from storyjob.media.ffmpeg import run_ffmpeg
 from storyjob.media.inputs import bring, file_sha256
@@ -43,7 +43,8 @@ async def make_segment(store: Store, layout: Layout, shot: Shot, look: Look, wor
         try:
             output = await _render(store, shot, look, directory)
         except (FilmError, MediaError) as error:
-            raise FilmError(f'scene "{shot.name}": {error}') from error
+            again = OutputLost if isinstance(error, OutputLost) else FilmError
+            raise again(f'scene "{shot.name}": {error}') from error
         sha256 = await asyncio.to_thread(file_sha256, output)
         with crossing(Act.SEGMENT):
             await store.upload(segment.key, output, content_type="video/mp4", sha256=sha256)

@@ -60,6 +60,12 @@ def storage_error(operation: str, place: str, endpoint: str | None, error: Excep
     return StorageError(f"S3 {operation} of {place} failed: {_remedy(endpoint, error)}")
 
 
+def too_late(operation: str, place: str, endpoint: str | None, seconds: float) -> StorageError:
+    """Return the error to raise when a store said nothing, or not all, in time."""
+    where = endpoint or "the AWS endpoint"
+    return StorageError(f"S3 {operation} of {place} failed: {where} did not finish within {seconds:.0f} s: check it")
+
+
 def _remedy(endpoint: str | None, error: Exception) -> str:
     code = error_code(error)
     if code:

@@ -1,18 +1,16 @@
-"""Owns the bucket: one boto3 client in a bounded thread pool, seen from asyncio.
+"""Owns the bucket: boto3 in bounded thread pools, seen from asyncio.
 
-Cancelling an operation leaves its thread to finish, except that a download is given up and waited for: its directory
-may go next. Every operation may be repeated without harm.
+Every operation has a deadline and may be repeated without harm. One that is cancelled or too late leaves its thread to
+finish, except that a download is given up and waited for: its directory may go next.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -24,12 +22,14 @@ from botocore.exceptions import ClientError
 
 from storyjob.api.errors import StorageError
 from storyjob.media.bucket import Head, StoreConfig, connect
+from storyjob.media.lane import Lane
 from storyjob.media.layout import S3Uri
 from storyjob.media.shelf import Shelf
-from storyjob.media.storage_error import MISSING, S3_ERRORS, error_code, storage_error
+from storyjob.media.storage_error import MISSING, S3_ERRORS, error_code, storage_error, too_late
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
+    from mypy_boto3_s3.client import S3Client
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ MIB = 1 << 20
 # Threads are ours; with the transfer library's own ones each upload would hold ten parts in memory.
 _TRANSFER = TransferConfig(multipart_threshold=16 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
 _CHUNK = MIB
-GIVE_UP_SECONDS = 5.0  # how long a cancelled download waits for its thread
+SMALL = 4 * MIB  # what is larger is a transfer
 
 
 class Store:
@@ -49,21 +49,21 @@ class Store:
     def __init__(self, config: StoreConfig, shelf: Shelf | None = None) -> None:
         self.config = config
         self._shelf = shelf
-        self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="s3")
-        session = boto3.session.Session()
-        self._client = connect(session, config, config.endpoint)
-        public, own = config.public_endpoint, config.endpoint
-        self._public = connect(session, config, public) if public and public != own else self._client
+        session, own, public = boto3.session.Session(), config.endpoint, config.public_endpoint
+        quick, transfer = config.quick, config.transfer
+        self._quick = Lane("s3", connect(session, config, own, quick), config.workers, quick.whole)
+        self._transfer = Lane("s3-transfer", connect(session, config, own, transfer), config.workers, transfer.whole)
+        self._public = connect(session, config, public, quick) if public and public != own else self._quick.client
 
     async def put(self, key: str, data: bytes, *, content_type: str) -> None:
         """Write a small object."""
         place = self._place(key)
 
-        def put() -> None:
+        def put(client: S3Client) -> None:
             self._forget(key)
-            self._client.put_object(Bucket=place.bucket, Key=place.key, Body=data, ContentType=content_type)
+            client.put_object(Bucket=place.bucket, Key=place.key, Body=data, ContentType=content_type)
 
-        await self._run("put", place, put)
+        await self._run("put", place, put, self._quick)
 
     async def upload(self, key: str, path: Path, *, content_type: str, sha256: str) -> bool:
         """Write a file, in parts when it is big; an interrupted upload leaves nothing to be seen.
@@ -73,32 +73,32 @@ class Store:
         place = self._place(key)
         extra = {"ContentType": content_type, "Metadata": {"sha256": sha256}}
 
-        def upload() -> bool:
+        def upload(client: S3Client) -> bool:
             self._forget(key)
             confirmed = False
             if path.stat().st_size < _TRANSFER.multipart_threshold:
-                confirmed = self._put_file(place, path, content_type, sha256)
+                confirmed = _put_file(client, place, path, content_type, sha256)
             else:
                 with path.open("rb") as file:
-                    self._client.upload_fileobj(file, place.bucket, place.key, ExtraArgs=extra, Config=_TRANSFER)
+                    client.upload_fileobj(file, place.bucket, place.key, ExtraArgs=extra, Config=_TRANSFER)
             if self._shelf is not None:
                 self._shelf.put(key, path)
             return confirmed
 
-        return await self._run("put", place, upload)
+        return await self._run("put", place, upload, self._transfer)
 
     async def get(self, key: str, *, max_bytes: int = MIB) -> bytes | None:
         """Return a small object, or ``None`` when there is none."""
         place = self._place(key)
 
-        def get() -> bytes:
-            with self._open(place) as body:
+        def get(client: S3Client) -> bytes:
+            with _open(client, place) as body:
                 data = body.read(max_bytes + 1)
             if len(data) > max_bytes:
                 raise StorageError(f"{place} is larger than the {max_bytes} bytes expected here")
             return data
 
-        return await self._look_up("get", place, get)
+        return await self._look_up("get", place, get, self._quick if max_bytes <= SMALL else self._transfer)
 
     async def download(self, key: str, path: Path, *, max_bytes: int, bucket: str | None = None) -> bool:
         """Write an object to ``path``; ``False`` when there is none. ``path`` is whole or not there."""
@@ -107,29 +107,29 @@ class Store:
 
         given_up = threading.Event()
 
-        def download() -> bool:
+        def download(client: S3Client) -> bool:
             if self._shelf is not None and bucket is None and self._shelf.take(key, path):
                 return True
             try:
-                self._stream(place, partial_path, max_bytes, given_up)
+                _stream(client, place, partial_path, max_bytes, given_up)
                 partial_path.replace(path)
             finally:
                 partial_path.unlink(missing_ok=True)
             return True
 
-        return bool(await self._look_up("get", place, download, given_up))
+        return bool(await self._look_up("get", place, download, self._transfer, given_up))
 
     async def head(self, key: str, *, bucket: str | None = None) -> Head | None:
         """Return what the store says of an object, or ``None`` when there is none."""
         place = self._place(key, bucket)
 
-        def head() -> Head:
-            answer = self._client.head_object(Bucket=place.bucket, Key=place.key)
+        def head(client: S3Client) -> Head:
+            answer = client.head_object(Bucket=place.bucket, Key=place.key)
             metadata = {name.lower(): value for name, value in answer["Metadata"].items()}
-            etag, content_type = answer["ETag"].strip('"'), answer.get("ContentType", "")
+            etag, content_type = answer.get("ETag", "").strip('"'), answer.get("ContentType", "")
             return Head(answer["ContentLength"], etag, content_type, metadata)
 
-        return await self._look_up("head", place, head)
+        return await self._look_up("head", place, head, self._quick)
 
     async def exists(self, key: str) -> bool:
         """Say whether there is such an object."""
@@ -139,29 +139,29 @@ class Store:
         """Delete an object; one that is not there is a success."""
         place = self._place(key)
 
-        def delete() -> None:
+        def delete(client: S3Client) -> None:
             self._forget(key)
-            self._client.delete_object(Bucket=place.bucket, Key=place.key)
+            client.delete_object(Bucket=place.bucket, Key=place.key)
 
-        await self._look_up("delete", place, delete)
+        await self._look_up("delete", place, delete, self._quick)
 
     async def list_keys(self, prefix: str) -> list[str]:
         """Return all keys that start with ``prefix``, in order."""
         place = self._place(prefix)
 
-        def list_all() -> list[str]:
-            paginator = self._client.get_paginator("list_objects_v2")
+        def list_all(client: S3Client) -> list[str]:
+            paginator = client.get_paginator("list_objects_v2")
             pages = paginator.paginate(Bucket=place.bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
-        return await self._run("list", place, list_all)
+        return await self._run("list", place, list_all, self._quick)
 
     async def presign(self, key: str, *, seconds: int) -> str:
         """Return a link that reads the object for that long. Never store it, never log it."""
         place = self._place(key)
         params = {"Bucket": place.bucket, "Key": place.key}
         sign = partial(self._public.generate_presigned_url, "get_object", Params=params, ExpiresIn=seconds)
-        return await self._run("presign", place, sign)
+        return await self._run("presign", place, lambda _: sign(), self._quick)
 
     def uri(self, key: str, bucket: str | None = None) -> str:
         """Return the ``s3://`` address of an object."""
@@ -180,8 +180,8 @@ class Store:
 
     async def aclose(self) -> None:
         """Wait for what is under way, then let go of the connections."""
-        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
-        self._client.close()
+        for lane in (self._quick, self._transfer):
+            await lane.close()
         self._public.close()
 
     def _place(self, key: str, bucket: str | None = None) -> S3Uri:
@@ -191,61 +191,69 @@ class Store:
         if self._shelf is not None:
             self._shelf.drop(key)
 
-    def _put_file(self, place: S3Uri, path: Path, content_type: str, sha256: str) -> bool:
-        """Write a small file in one request, which costs a third of what the transfer library takes for it."""
-        data = path.read_bytes()
-        md5 = hashlib.md5(data, usedforsecurity=False)
-        answer = self._client.put_object(
-            Bucket=place.bucket,
-            Key=place.key,
-            Body=data,
-            ContentType=content_type,
-            ContentMD5=base64.b64encode(md5.digest()).decode(),
-            Metadata={"sha256": sha256},
-        )
-        return answer.get("ETag", "").strip('"') == md5.hexdigest()
-
-    def _open(self, place: S3Uri) -> closing[StreamingBody]:
-        # Used as a context manager itself, a body gives out the raw response, which does not check its length.
-        return closing(self._client.get_object(Bucket=place.bucket, Key=place.key)["Body"])
-
-    def _stream(self, place: S3Uri, path: Path, max_bytes: int, given_up: threading.Event) -> None:
-        with self._open(place) as body, path.open("wb") as file:
-            left = max_bytes
-            for chunk in body.iter_chunks(_CHUNK):
-                if given_up.is_set():
-                    raise StorageError(f"{place} was given up half way")
-                left -= len(chunk)
-                if left < 0:
-                    raise StorageError(f"{place} is larger than the allowed {max_bytes} bytes")
-                file.write(chunk)
-
     async def _look_up(
-        self, operation: str, place: S3Uri, call: Callable[[], T], given_up: threading.Event | None = None
+        self,
+        operation: str,
+        place: S3Uri,
+        call: Callable[[S3Client], T],
+        lane: Lane,
+        given_up: threading.Event | None = None,
     ) -> T | None:
-        def missing_is_none() -> T | None:
+        def missing_is_none(client: S3Client) -> T | None:
             try:
-                return call()
+                return call(client)
             except ClientError as error:
                 if error_code(error) in MISSING:
                     return None
                 raise
 
-        return await self._run(operation, place, missing_is_none, given_up)
+        return await self._run(operation, place, missing_is_none, lane, given_up)
 
     async def _run(
-        self, operation: str, place: S3Uri, call: Callable[[], T], given_up: threading.Event | None = None
+        self,
+        operation: str,
+        place: S3Uri,
+        call: Callable[[S3Client], T],
+        lane: Lane,
+        given_up: threading.Event | None = None,
     ) -> T:
-        job = self._pool.submit(call)
         try:
-            return await asyncio.wrap_future(job)
-        except asyncio.CancelledError:
-            if given_up is not None and not job.cancelled():
-                given_up.set()
-                ended, _ = await asyncio.wait([asyncio.wrap_future(job)], timeout=GIVE_UP_SECONDS)
-                _ = [each.exception() for each in ended]
-            raise
+            return await lane.run(call, given_up)
+        except TimeoutError as error:
+            raise too_late(operation, str(place), self.config.endpoint, lane.seconds) from error
         except S3_ERRORS as error:
             raise storage_error(operation, str(place), self.config.endpoint, error) from error
         except OSError as error:
             raise StorageError(f"S3 {operation} of {place} failed on the local file: {error}") from error
+
+
+def _put_file(client: S3Client, place: S3Uri, path: Path, content_type: str, sha256: str) -> bool:
+    """Write a small file in one request, which costs a third of what the transfer library takes for it."""
+    data = path.read_bytes()
+    md5 = hashlib.md5(data, usedforsecurity=False)
+    answer = client.put_object(
+        Bucket=place.bucket,
+        Key=place.key,
+        Body=data,
+        ContentType=content_type,
+        ContentMD5=base64.b64encode(md5.digest()).decode(),
+        Metadata={"sha256": sha256},
+    )
+    return answer.get("ETag", "").strip('"') == md5.hexdigest()
+
+
+def _open(client: S3Client, place: S3Uri) -> closing[StreamingBody]:
+    # Used as a context manager itself, a body gives out the raw response, which does not check its length.
+    return closing(client.get_object(Bucket=place.bucket, Key=place.key)["Body"])
+
+
+def _stream(client: S3Client, place: S3Uri, path: Path, max_bytes: int, given_up: threading.Event) -> None:
+    with _open(client, place) as body, path.open("wb") as file:
+        left = max_bytes
+        for chunk in body.iter_chunks(_CHUNK):
+            if given_up.is_set():
+                raise StorageError(f"{place} was given up half way")
+            left -= len(chunk)
+            if left < 0:
+                raise StorageError(f"{place} is larger than the allowed {max_bytes} bytes")
+            file.write(chunk)

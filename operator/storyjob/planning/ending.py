@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from storyjob.api.errors import FilmError, OutputLost
 from storyjob.api.reasons import Reason
 from storyjob.api.storyjob import StoryJob, StoryPhase
 from storyjob.planning.desire import Standing
@@ -27,6 +28,17 @@ class FilmState:
     gave_up: bool = False
     note: str | None = None
     """What makes it, or what that waits for."""
+
+    @property
+    def reason(self) -> Reason:
+        """Why it failed: the error that is kept names what was lost, see ``film_error``."""
+        lost = self.error is not None and self.error.startswith(f"{Reason.OUTPUT_LOST}:")
+        return Reason.OUTPUT_LOST if lost else Reason.FILM_FAILED
+
+
+def film_error(error: FilmError) -> str:
+    """Return an error of the film maker's as it is kept, wherever it worked."""
+    return f"{Reason.OUTPUT_LOST}: {error}" if isinstance(error, OutputLost) else str(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +110,7 @@ def _finalizing(film: FilmState, degraded: str | None) -> Verdict:
     if film.done:
         return Verdict("Completed", Reason.COMPLETED, degraded or "The film is in the bucket.", degraded)
     if film.gave_up:
-        return Verdict("Failed", Reason.FILM_FAILED, f"All media are kept, but the film failed: {film.error}", degraded)
+        return Verdict("Failed", film.reason, f"The film failed; what is in the bucket stays: {film.error}", degraded)
     notes = [film.note or "", f"Last try: {film.error}" if film.error else ""]
     message = " ".join(["All media are there; the film is being made.", *filter(None, notes)])
     return Verdict("Finalizing", Reason.FINALIZING, message, degraded)

@@ -12,7 +12,7 @@ from storyjob.api.step import StepKind
 from storyjob.providers.answers import observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Request
 from storyjob.providers.bfl_task import DIALECT, JOB_ID, handles_of, judge, polling_url
-from storyjob.providers.exchange import Call, NoReply, Reply, endpoint_url, exchange, json_body
+from storyjob.providers.exchange import Call, NoReply, Reply, ask, endpoint_url, json_body
 from storyjob.providers.paid import pay
 from storyjob.providers.placeholders import merge_inputs
 
@@ -26,7 +26,6 @@ CAPABILITIES = Capabilities(
     output_seconds=600,
     submit_seconds=60.0,
 )
-ASK_SECONDS = 30.0
 
 _MODEL = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 # They would change how the end of a task is told, and where.
@@ -57,7 +56,7 @@ class BlackForestLabs:
             url = polling_url(job.handles, job.job_id, endpoint_url(self._connection, ""))
         except InvalidInput as error:
             return unreachable(DIALECT, FailureKind.INVALID, str(error), secrets)
-        reply = await exchange(self._connection.http, Call("GET", url, self._headers), ASK_SECONDS)
+        reply = await ask(self._connection.http, Call("GET", url, self._headers))
         document = observed(reply, DIALECT, secrets)
         if isinstance(document, Observation):
             return document

@@ -11,14 +11,13 @@ from storyjob.api.outcome import Authorization, Observation, UrlOutput
 from storyjob.egress import origin
 from storyjob.providers.answers import JsonObject, observed
 from storyjob.providers.base import Connection
-from storyjob.providers.exchange import Call, exchange
+from storyjob.providers.exchange import Call, ask
 from storyjob.providers.google_access import GoogleAccess
 from storyjob.providers.google_error import google_dialect
 from storyjob.providers.google_token import TokenUnavailable
 
 ENDPOINT = "https://storage.googleapis.com"
 DIALECT = google_dialect("Cloud Storage")
-ASK_SECONDS = 30.0
 
 _URI = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220})/(?P<name>[^\s\x00-\x1f]{1,1024})")
 
@@ -54,7 +53,7 @@ class CloudStorage:
         query = urlencode({"prefix": found["name"], "fields": "items(name,contentType)", "maxResults": "100"})
         headers = await self.access.headers()
         call = Call("GET", f"{self._endpoint}/storage/v1/b/{found['bucket']}/o?{query}", headers)
-        reply = self.access.noted(await exchange(self.connection.http, call, ASK_SECONDS))
+        reply = self.access.noted(await ask(self.connection.http, call))
         answer = observed(reply, DIALECT, self.access.secrets(headers))
         if isinstance(answer, Observation):
             return answer

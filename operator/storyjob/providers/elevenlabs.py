@@ -32,7 +32,17 @@ from storyjob.providers.base import Attempt, Connection, Job, Lost, Request
 from storyjob.providers.cleaning import clean
 from storyjob.providers.elevenlabs_history import history_path, pick
 from storyjob.providers.encoded import decoded
-from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
+from storyjob.providers.exchange import (
+    MEDIA_BYTES,
+    Call,
+    NoReply,
+    Reply,
+    ask,
+    digest,
+    endpoint_url,
+    exchange,
+    json_body,
+)
 
 ENDPOINT = "https://api.elevenlabs.io"
 CAPABILITIES = Capabilities(
@@ -42,7 +52,6 @@ CAPABILITIES = Capabilities(
     submit_seconds=120.0,
 )
 
-ASK_SECONDS = 30.0
 STITCHED = 3  # requests before this one that may be named
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -108,7 +117,7 @@ class ElevenLabs:
         except InvalidInput as error:
             return NoTrace(clean(str(error), secrets), answered=False)
         call = Call("GET", url, self._headers(), max_bytes=MEDIA_BYTES)
-        reply = await exchange(self._connection.http, call, ASK_SECONDS)
+        reply = await ask(self._connection.http, call)
         answer = await digest(reply, lambda it: observed(it, DIALECT, secrets))
         if isinstance(answer, Observation):
             return NoTrace(answer.failure.message if answer.failure else answer.message or "", answered=False)

@@ -16,6 +16,9 @@ from storyjob.egress import Forbidden
 from storyjob.providers.base import Connection
 
 CONNECT_SECONDS = 10.0
+# Until a question, which costs nothing and is asked again, begins to be answered: shorter than a lease.
+ASK_SECONDS = 12.0
+ASK_MEDIA_SECONDS = 60.0  # for all of an answer that may hold media
 ERROR_BYTES = 64 * 1024
 JSON_BYTES = 64 * 1024
 # Base64 media in JSON, or a prediction that repeats an image of ours: about 30 MB of media.
@@ -73,12 +76,22 @@ def json_body(value: Any) -> bytes:
         raise InvalidInput(f"the inputs cannot be written as JSON: {error}") from error
 
 
-async def exchange(http: httpx.AsyncClient, call: Call, seconds: float) -> Reply | NoReply:
-    """Send ``call`` exactly once and wait at most ``seconds`` for the whole answer. Never raises for the network.
+async def ask(http: httpx.AsyncClient, call: Call) -> Reply | NoReply:
+    """Send a question that costs nothing. Its answer must begin soon; media in it may take their time."""
+    seconds = ASK_SECONDS if call.max_bytes <= LARGE_BYTES else ASK_MEDIA_SECONDS
+    return await exchange(http, call, seconds, first=ASK_SECONDS)
 
-    A server that drips bytes forever is caught by the total time, which httpx's own timeouts do not bound.
+
+async def exchange(
+    http: httpx.AsyncClient, call: Call, seconds: float, *, first: float | None = None
+) -> Reply | NoReply:
+    """Send ``call`` exactly once and wait at most ``seconds`` for the whole answer, ``first`` for its beginning.
+
+    Never raises for the network. A server that drips bytes forever is caught by the total time, which httpx's own
+    timeouts do not bound.
     """
-    deadline = asyncio.get_running_loop().time() + seconds
+    first = seconds if first is None else first
+    began = asyncio.get_running_loop().time()
     fault = _header_fault(call.headers)
     if fault:
         return NoReply(fault, sent=False, forbidden=True)
@@ -89,16 +102,16 @@ async def exchange(http: httpx.AsyncClient, call: Call, seconds: float) -> Reply
     except httpx.InvalidURL as error:
         return NoReply(f"{call.url!r} is not a URL: {error}", sent=False, forbidden=True)
     try:
-        async with asyncio.timeout_at(deadline):
+        async with asyncio.timeout_at(began + first):
             response = await http.send(request, stream=True, auth=None, follow_redirects=False)
     except TimeoutError:
-        return NoReply(f"no answer within {seconds:g} s", sent=True)
+        return NoReply(f"no answer within {first:g} s", sent=True)
     except httpx.InvalidURL as error:
         # httpx looks at the Location of a redirect even when told not to follow it. The answer is gone by now.
         return NoReply(f"it redirects to what is no URL: {error}", sent=True)
     except httpx.HTTPError as error:
         return _no_reply(error)
-    return await _read(response, call.max_bytes, deadline)
+    return await _read(response, call.max_bytes, began + seconds)
 
 
 async def digest(reply: Reply | NoReply, read: Callable[[Reply | NoReply], T], large: int = LARGE_BYTES) -> T:

@@ -14,7 +14,7 @@ from storyjob.api.step import StepKind
 from storyjob.egress import origin
 from storyjob.providers.answers import observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Request
-from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
+from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, ask, digest, endpoint_url, json_body
 from storyjob.providers.fal_result import DIALECT, judge_result, judge_status
 from storyjob.providers.fal_urls import JOB_ID, RequestUrls, handles_of, model_path
 from storyjob.providers.fal_webhook import public_keys
@@ -34,7 +34,6 @@ CAPABILITIES = Capabilities(
     output_seconds=3600,
     submit_seconds=60.0,
 )
-ASK_SECONDS = 30.0
 
 
 class Fal:
@@ -92,7 +91,7 @@ class Fal:
 
     async def _ask(self, method: str, url: str) -> Reply | NoReply:
         call = Call(method, url, self._headers(), max_bytes=MEDIA_BYTES)
-        return await exchange(self._connection.http, call, ASK_SECONDS)
+        return await ask(self._connection.http, call)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Key {self._secret}"}

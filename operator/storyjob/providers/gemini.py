@@ -26,7 +26,7 @@ from storyjob.api.step import StepKind
 from storyjob.egress import origin
 from storyjob.providers.answers import observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Request
-from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
+from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, ask, digest, endpoint_url, json_body
 from storyjob.providers.gemini_interaction import DIALECT, FILE, judge, judge_file, may_be_cancelled_no_more
 from storyjob.providers.gemini_webhook import rsa_keys
 from storyjob.providers.paid import pay
@@ -41,7 +41,6 @@ CAPABILITIES = Capabilities(
     output_seconds=48 * 3600,
     submit_seconds=60.0,
 )
-ASK_SECONDS = 30.0
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _MODEL = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
@@ -113,7 +112,7 @@ class Gemini:
             call = self._call(method, path)
         except InvalidInput as error:
             return NoReply(str(error), sent=False, forbidden=True)
-        return await exchange(self._connection.http, call, ASK_SECONDS)
+        return await ask(self._connection.http, call)
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Call:
         # An interaction repeats what it was given, a still of ours among it.

@@ -15,14 +15,13 @@ from google.auth import crypt, jwt
 from storyjob.api.errors import CredentialsError
 from storyjob.providers.answers import json_object
 from storyjob.providers.cleaning import clean
-from storyjob.providers.exchange import Call, NoReply, exchange
+from storyjob.providers.exchange import Call, NoReply, ask
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LIFETIME_SECONDS = 3600
 # A token must outlive the call it is fetched for, slow submits included.
 _MARGIN_SECONDS = 300.0
-_FETCH_SECONDS = 20.0
 
 
 class TokenUnavailable(Exception):
@@ -88,7 +87,7 @@ class TokenSource:
         assertion = await asyncio.to_thread(self._assertion, int(now))
         body = urlencode({"grant_type": _GRANT, "assertion": assertion}).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        reply = await exchange(self._http, Call("POST", self._account.token_url, headers, body), _FETCH_SECONDS)
+        reply = await ask(self._http, Call("POST", self._account.token_url, headers, body))
         if isinstance(reply, NoReply):
             raise TokenUnavailable(clean(f"Google's token service was not reached: {reply.reason}"))
         document = json_object(reply.body) or {}

@@ -21,7 +21,7 @@ from storyjob.api.outcome import (
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import JsonObject, observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Lost, Request
-from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, endpoint_url, exchange, json_body
+from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, ask, endpoint_url, json_body
 from storyjob.providers.luma_generation import DIALECT, JOB_ID, judge
 from storyjob.providers.paid import pay
 from storyjob.providers.placeholders import merge_inputs
@@ -36,7 +36,6 @@ CAPABILITIES = Capabilities(
     find=Find.EXACT,
     submit_seconds=60.0,
 )
-ASK_SECONDS = 30.0
 PAGE_SIZE = 100
 PAGES = 5
 
@@ -104,7 +103,7 @@ class Luma:
             call = self._call("GET", path)
         except InvalidInput as error:
             return unreachable(DIALECT, FailureKind.INVALID, str(error), secrets)
-        return observed(await exchange(self._connection.http, call, ASK_SECONDS), DIALECT, secrets)
+        return observed(await ask(self._connection.http, call), DIALECT, secrets)
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Call:
         headers = {"Authorization": f"Bearer {self._secret}"}

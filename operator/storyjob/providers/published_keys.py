@@ -9,17 +9,16 @@ from storyjob.api.errors import CredentialsError
 from storyjob.api.outcome import Observation
 from storyjob.providers.answers import Dialect, observed
 from storyjob.providers.base import Connection
-from storyjob.providers.exchange import Call, exchange
+from storyjob.providers.exchange import Call, ask
 
 JWKS_PATH = "/.well-known/jwks.json"
-_SECONDS = 10.0
 
 
 async def fetch_published_keys(
     connection: Connection, url: str, dialect: Dialect, usable: Callable[[str], bool]
 ) -> str:
     """Return a JWKS in one line. Raises ``CredentialsError``. The account's key is not sent along."""
-    answer = observed(await exchange(connection.http, Call("GET", url, {}), _SECONDS), dialect, ())
+    answer = observed(await ask(connection.http, Call("GET", url, {})), dialect, ())
     why = f"{url} holds no key of the kind that {dialect.vendor} signs with"
     if isinstance(answer, Observation):
         why = answer.failure.message if answer.failure else answer.message or why

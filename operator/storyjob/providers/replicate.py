@@ -28,9 +28,9 @@ from storyjob.providers.exchange import (
     Call,
     NoReply,
     Reply,
+    ask,
     digest,
     endpoint_url,
-    exchange,
     json_body,
 )
 from storyjob.providers.paid import pay
@@ -51,7 +51,6 @@ CAPABILITIES = Capabilities(
     find=Find.LIKELY,
     submit_seconds=60.0,
 )
-ASK_SECONDS = 30.0
 # `start` too, so that a job whose submit was never answered tells its id soon, not only at its end.
 WEBHOOK_EVENTS = ("start", "completed")
 
@@ -86,7 +85,7 @@ class Replicate:
             call = self._call("GET", f"/v1/predictions/{job.job_id}")
         except InvalidInput as error:
             return unreachable(DIALECT, FailureKind.INVALID, str(error), secrets)
-        reply = await exchange(self._connection.http, call, ASK_SECONDS)
+        reply = await ask(self._connection.http, call)
         return await digest(reply, lambda answer: _observation(answer, job, secrets))
 
     async def cancel(self, job: Job) -> None:
@@ -97,7 +96,7 @@ class Replicate:
             call = self._call("POST", f"/v1/predictions/{job.job_id}/cancel")
         except InvalidInput as error:
             raise httpx.RequestError(str(error)) from error
-        reply = await exchange(self._connection.http, call, ASK_SECONDS)
+        reply = await ask(self._connection.http, call)
         if isinstance(reply, Reply) and 200 <= reply.status < 300:
             return
         answer = observed(reply, DIALECT, (self._secret,))
@@ -124,7 +123,7 @@ class Replicate:
             call = self._call("GET", path)
         except InvalidInput as error:
             return NoTrace(clean(str(error), (self._secret,)), answered=False)
-        reply = await exchange(self._connection.http, call, ASK_SECONDS)
+        reply = await ask(self._connection.http, call)
         answer = await digest(reply, lambda it: observed(it, DIALECT, (self._secret,)))
         if isinstance(answer, Observation):
             return NoTrace(answer.failure.message if answer.failure else answer.message or "", answered=False)
@@ -155,7 +154,7 @@ async def fetch_signing_secret(connection: Connection) -> str:
         raise CredentialsError(str(error)) from error
     secret = connection.secret.strip()
     call = Call("GET", url, {"Authorization": f"Bearer {secret}"})
-    answer = observed(await exchange(connection.http, call, ASK_SECONDS), DIALECT, (secret,))
+    answer = observed(await ask(connection.http, call), DIALECT, (secret,))
     key = answer.get("key") if isinstance(answer, dict) else None
     if isinstance(key, str) and key.startswith("whsec_"):
         return key

@@ -12,7 +12,7 @@ from storyjob.api.outcome import Accepted, FailureKind, JobPhase, Observation, R
 from storyjob.api.step import StepKind
 from storyjob.providers.answers import JsonObject, observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, InputFile, Job, Request
-from storyjob.providers.exchange import Call, NoReply, Reply, endpoint_url, exchange, json_body
+from storyjob.providers.exchange import Call, NoReply, Reply, ask, endpoint_url, json_body
 from storyjob.providers.paid import pay
 from storyjob.providers.placeholders import data_url, merge_inputs
 from storyjob.providers.runway_task import DIALECT, JOB_ID, has_not_begun, judge
@@ -29,7 +29,6 @@ CAPABILITIES = Capabilities(
     output_seconds=24 * 3600,
     submit_seconds=60.0,
 )
-ASK_SECONDS = 30.0
 DATA_URL_CHARACTERS = 5_000_000  # runwayml, `prompt_image`: a data URI may have 5 MB
 
 
@@ -70,7 +69,7 @@ class Runway:
             return
         if not has_not_begun(task):
             return
-        reply = await exchange(self._connection.http, self._call("DELETE", f"/v1/tasks/{job.job_id}"), ASK_SECONDS)
+        reply = await ask(self._connection.http, self._call("DELETE", f"/v1/tasks/{job.job_id}"))
         if isinstance(reply, Reply) and (200 <= reply.status < 300 or reply.status == 404):
             return
         answer = observed(reply, DIALECT, (self._secret,))
@@ -85,7 +84,7 @@ class Runway:
             call = self._call("GET", f"/v1/tasks/{job.job_id}")
         except InvalidInput as error:
             return unreachable(DIALECT, FailureKind.INVALID, str(error), secrets)
-        document = observed(await exchange(self._connection.http, call, ASK_SECONDS), DIALECT, secrets)
+        document = observed(await ask(self._connection.http, call), DIALECT, secrets)
         if isinstance(document, dict) and document.get("id") != job.job_id:
             return unreachable(DIALECT, FailureKind.UNAVAILABLE, "the answer is about another task", secrets)
         return document

@@ -25,7 +25,17 @@ from storyjob.providers.answers import observed, submitted, unknown, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Lost, Request
 from storyjob.providers.cleaning import clean
 from storyjob.providers.cloud_storage import CloudStorage
-from storyjob.providers.exchange import MEDIA_BYTES, Call, NoReply, Reply, digest, endpoint_url, exchange, json_body
+from storyjob.providers.exchange import (
+    MEDIA_BYTES,
+    Call,
+    NoReply,
+    Reply,
+    ask,
+    digest,
+    endpoint_url,
+    exchange,
+    json_body,
+)
 from storyjob.providers.google_access import GoogleAccess, NotSent, unsent
 from storyjob.providers.google_token import TokenUnavailable
 from storyjob.providers.veo_body import veo_body
@@ -41,7 +51,6 @@ CAPABILITIES = Capabilities(
     find=Find.EXACT,
     submit_seconds=60.0,
 )
-ASK_SECONDS = 60.0
 
 _PUBLISHED = r"publishers/google/models/[a-z0-9.-]{1,100}"
 _OPERATION = re.compile(
@@ -87,7 +96,7 @@ class Veo:
             return unreachable(DIALECT, FailureKind.UNAVAILABLE, str(error), secrets)
         call = Call("POST", url, headers, json_body({"operationName": job.job_id}), MEDIA_BYTES)
         secrets = self._access.secrets(headers)
-        reply = self._access.noted(await exchange(self._connection.http, call, ASK_SECONDS))
+        reply = self._access.noted(await ask(self._connection.http, call))
         return await digest(reply, lambda answer: _observation(answer, job, self._reader(), secrets))
 
     async def cancel(self, job: Job) -> None:

@@ -9,7 +9,7 @@ from storyjob.planning.plan import StoryPlan
 from storyjob.planning.view import StoryView
 from storyjob.reconcile.filmrunner import FilmOrder
 from storyjob.reconcile.shots import film_name, look_of, shots_so_far
-from storyjob.reconcile.world import FilmDesk, World
+from storyjob.reconcile.world import World
 
 
 def tend_film(world: World, view: StoryView, plan: StoryPlan) -> tuple[FilmState, Outputs | None]:

@@ -85,16 +85,25 @@ async def _stopped(world: World, scene: Scene) -> bool:
     deleted = scene.metadata.deletion_timestamp or now()
     overdue = now() >= deleted + timedelta(seconds=GIVE_UP_SECONDS)
     running = [kind for kind in StepKind if scene.step(kind).phase in (StepPhase.SUBMITTING, StepPhase.RUNNING)]
-    if not running:
+    # What is made and paid for is stored first: it is found again when the story is applied again.
+    made = [kind for kind in StepKind if scene.step(kind).phase is StepPhase.STORING]
+    if not running and not made:
         return True
     if overdue:
-        jobs = ", ".join(f"{kind} {scene.step(kind).job_id or 'without a known job'}" for kind in running)
-        note = f"Not confirmed as ended within {GIVE_UP_SECONDS} s of the deletion: {jobs}. It may still be charged."
-        await world.events.tell("Scene", scene.metadata, Reason.DELETING, note, level="Warning")
+        await world.events.tell("Scene", scene.metadata, Reason.DELETING, _left(scene, running, made), level="Warning")
         return True
     for kind in running:
         _cancel(world, scene, kind)
     return False
+
+
+def _left(scene: Scene, running: list[StepKind], made: list[StepKind]) -> str:
+    """Say what is given up because the deletion waited for long enough."""
+    notes = []
+    for kinds, what in ((running, "Not confirmed as ended, and may be charged"), (made, "Paid for, and not stored")):
+        jobs = ", ".join(f"{kind} {scene.step(kind).job_id or 'without a known job'}" for kind in kinds)
+        notes += [f"{what} within {GIVE_UP_SECONDS} s of the deletion: {jobs}."] if jobs else []
+    return " ".join(notes)
 
 
 def _cancel(world: World, scene: Scene, kind: StepKind) -> None:

@@ -17,6 +17,7 @@ from storyjob.media.film import FilmMaker
 from storyjob.media.manifest import Facts
 from storyjob.media.record import read_spoken
 from storyjob.media.shot import Cut, Look, Shot, segment_hash
+from storyjob.planning.ending import film_error
 from storyjob.reconcile.facts import facts_of, heard
 from storyjob.reconcile.filmrunner import FilmOrder
 from storyjob.reconcile.queue import Kind
@@ -66,7 +67,10 @@ class InProcess:
             # Read with the segment, so that the film need not wait for all of them one after another.
             await _spoken(world, desk, namespace, shot, heard)
             desk.segments[digest] = await self._maker.segment(namespace, shot, look)
-        except (FilmError, StorageError, MediaError) as error:
+        except FilmError as error:
+            _log.warning("%s", error)
+            desk.error = film_error(error)
+        except (StorageError, MediaError) as error:
             _log.warning('segment of scene "%s": %s', shot.name, error)
             desk.error = f'scene "{shot.name}": {error}'
 

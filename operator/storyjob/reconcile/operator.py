@@ -124,10 +124,13 @@ class Operator:
 
     async def _resync(self, resource: Resource, cache: Cache[Any], saw: Saw) -> None:
         for namespace in self._world.settings.watch_namespaces or (None,):
-            items, version = await self._world.cluster.list(resource, namespace)
-            for item in items:
-                saw(item, gone=False)
-            listed = [Key(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items]
+            listed, version = set[Key](), "0"
+            # Page by page: of a large cluster never more than one is held.
+            async for page, at in self._world.cluster.pages(resource, namespace):
+                version = at
+                for item in page:
+                    saw(item, gone=False)
+                    listed.add(Key(item["metadata"]["namespace"], item["metadata"]["name"]))
             for lost in cache.missing_from(listed, int(version)):
                 if namespace in (None, lost.metadata.namespace):
                     _log.info("%s %s went while nobody watched", resource.kind, lost.metadata.name)

@@ -23,7 +23,6 @@ def config_of(bucket: Bucket, prefix: str = "") -> StoreConfig:
         region=bucket.region,
         access_key=bucket.access_key_id,
         secret_key=bucket.secret_access_key,
-        attempts=2,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import pytest
 
-from storyjob.api.errors import FilmError
+from storyjob.api.errors import FilmError, OutputLost
 from storyjob.media.film import FilmMaker
 from storyjob.media.inputs import file_sha256
 from storyjob.media.layout import Layout
@@ -172,6 +172,7 @@ async def test_inputs_that_are_not_what_was_stored_are_refused(
         await maker.store.delete(image.key)
     else:
         await maker.store.put(image.key, data, content_type="image/png")
-    with pytest.raises(FilmError, match=reason):
+    with pytest.raises(FilmError, match=reason) as refused:
         await maker.segment("team-a", Shot("a", 0, image=image), LOOK)
+    assert isinstance(refused.value, OutputLost) == (data is None)
     assert await asyncio.to_thread(lambda: list(maker.workdir.iterdir())) == []

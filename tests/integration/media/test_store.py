@@ -13,7 +13,7 @@ import pytest
 from storyjob.api.errors import StorageError
 from storyjob.local.port import free_ports
 from storyjob.local.s3 import Bucket
-from storyjob.media.bucket import Head, StoreConfig
+from storyjob.media.bucket import QUICK, Head, StoreConfig
 from storyjob.media.store import Store
 
 MIB = 1 << 20
@@ -115,7 +115,8 @@ async def test_a_sound_bucket_passes_the_probe(store: Store) -> None:
 async def test_the_probe_says_in_plain_words_what_is_wrong(
     s3: Bucket, store: Store, change: dict[str, str], reason: str
 ) -> None:
-    broken = Store(replace(store.config, **change, attempts=1, connect_seconds=2.0))  # type: ignore[arg-type]
+    impatient = replace(QUICK, attempts=1, connect=2.0)
+    broken = Store(replace(store.config, **change, quick=impatient))  # type: ignore[arg-type]
     try:
         with pytest.raises(StorageError, match=reason) as caught:
             await broken.probe()

@@ -126,3 +126,43 @@ def test_a_provider_in_use_stays_until_its_jobs_have_ended(place: Place) -> None
     place.delete(name)
     assert place.bought()[0]["state"] == "canceled"
     place.until(provider, lambda left: left is None, kind="mediaproviders")
+
+
+def test_a_scene_edited_by_hand_becomes_what_its_story_says(place: Place) -> None:
+    place.providers("pictures")
+    name = place.make()
+    place.completed(name)
+    scene = child_name(name, "forest")
+    place.stage.api.merge("scenes", place.namespace, scene, {"spec": {"image": {"prompt": f"{place.tag} another"}}})
+    place.until(scene, lambda found: found["spec"]["image"]["prompt"] == f"{place.tag} forest", kind="scenes")
+    place.retry(name)
+    place.until(name, lambda found: found["status"].get("retry") == "please" and is_true(found, "Complete"))
+    assert [entry["text"] for entry in place.bought()] == [f"{place.tag} forest"]
+
+
+def test_finalizers_that_were_removed_by_force_cost_nothing_twice(place: Place) -> None:
+    place.providers("pictures")
+    story = place.story(place.scene("hill"), place.scene("lake"))
+    name = place.apply(story)["metadata"]["name"]
+    place.completed(name)
+    scene = child_name(name, "hill")
+    uid = place.scene_of(name, "hill")["metadata"]["uid"]
+    let_go = {"metadata": {"finalizers": None}}
+    place.stage.api.delete("scenes", place.namespace, scene)
+    place.stage.api.merge("scenes", place.namespace, scene, let_go)
+    place.until(scene, lambda found: found is not None and found["metadata"]["uid"] != uid, kind="scenes")
+    place.until(name, lambda found: is_true(found, "Complete"))
+
+    # And of the story itself, applied again at once: nobody waits until its Scenes are gone.
+    before = place.stage.api.get("storyjobs", place.namespace, name)
+    assert before is not None
+    place.stage.api.delete("storyjobs", place.namespace, name)
+    place.stage.api.merge("storyjobs", place.namespace, name, let_go)
+    place.until(name, lambda found: found is None or found["metadata"]["uid"] != before["metadata"]["uid"])
+    again = place.apply(story)
+    for each in ("hill", "lake"):  # as the garbage collector does, which does not run here
+        place.stage.api.delete("scenes", place.namespace, child_name(name, each))
+    place.completed(name)
+    assert again["metadata"]["uid"] != before["metadata"]["uid"]
+    assert place.scene_of(name, "hill")["metadata"]["ownerReferences"][0]["uid"] == again["metadata"]["uid"]
+    assert len(place.bought()) == 2

@@ -184,3 +184,36 @@ def test_what_was_paid_for_is_held_until_the_bucket_is_back(place: Place, own_s3
         ("image", "hill"),
         ("image", "other"),
     ]
+
+
+def test_a_deleted_story_goes_once_what_was_paid_for_is_stored(place: Place, own_s3: S3Server) -> None:
+    place.providers("pictures")
+    story = place.story(place.scene("hill"))
+    name = place.apply(story)["metadata"]["name"]
+    scene = place.scene_of(name, "hill")["metadata"]["name"] if place.phase_until(name, "hill", "Running") else ""
+    run(own_s3.process.kill())
+    place.phase_until(name, "hill", "Storing")
+    place.stage.api.delete("storyjobs", place.namespace, name)
+    place.until(scene, lambda found: found["metadata"].get("deletionTimestamp"), kind="scenes")
+    run(own_s3.process.start())
+    stored = place.until(scene, lambda found: found is None, kind="scenes")[-1]
+    assert stored["status"]["steps"]["image"]["phase"] == "Succeeded"
+    place.until(name, lambda found: found is None)
+
+    again = place.completed(place.apply(story)["metadata"]["name"])
+    assert again["status"]["scenes"]["reused"] == 1
+    assert len(place.bought()) == 1
+
+
+def test_what_was_deleted_while_the_operator_was_away_is_gone_for_it_too(place: Place) -> None:
+    place.providers("pictures")
+    name = place.make(place.scene("hill"), place.scene("lake"))
+    place.completed(name)
+    lake = place.scene_of(name, "lake")["metadata"]
+    place.stage.kill_operator()
+    place.stage.api.delete("scenes", place.namespace, lake["name"])
+    place.stage.api.merge("scenes", place.namespace, lake["name"], {"metadata": {"finalizers": None}})
+    place.stage.start_operator()
+    place.until(lake["name"], lambda found: found and found["metadata"]["uid"] != lake["uid"], kind="scenes")
+    place.step_until(name, "lake", lambda step: step.get("reused"))
+    assert len(place.bought()) == 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from support import bucket
 from support.kstatus import condition, is_true
 from support.place import Place
 from support.stage import Stage
@@ -124,3 +125,26 @@ def test_a_lost_output_is_told_and_never_bought_again_unasked(place: Place) -> N
 def strike(place: Place, fault: Json, *, scene: str = "") -> None:
     words = f"{place.tag} {scene}" if scene else place.tag
     place.stage.fault(**fault | {"match": fault.get("match", {}) | {"prompt_contains": words}})
+
+
+def test_media_that_were_taken_from_the_bucket_are_told_and_never_bought_again_unasked(place: Place) -> None:
+    place.providers("pictures")
+    name = place.make(retry={"limit": 0})
+    place.completed(name)
+    uri = place.step_of(name, "forest")["output"]["uri"]
+    picture = place.read(uri)
+    bucket.delete(place.stage.bucket, uri)
+    # Another size needs the picture again; the operator's own copy of it goes with the process.
+    place.stage.kill_operator()
+    place.stage.start_operator()
+    place.stage.api.merge("storyjobs", place.namespace, name, {"spec": {"film": {"fps": 6}}})
+    story = place.until(name, lambda found: found["status"]["phase"] == "Failed")[-1]
+    for type_ in ("Failed", "Stalled"):
+        assert condition(story, type_)["reason"] == "OutputLost"
+    assert uri in condition(story, "Failed")["message"]
+    assert place.step_of(name, "forest")["phase"] == "Succeeded"
+
+    bucket.write(place.stage.bucket, uri.removeprefix(f"s3://{place.stage.bucket.name}/"), picture)
+    place.retry(name)
+    place.until(name, lambda found: found["status"]["phase"] == "Completed")
+    assert len(place.bought()) == 1

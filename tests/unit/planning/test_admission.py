@@ -42,9 +42,7 @@ def offers(count: int) -> list[Offer]:
         pytest.param(
             room(rate=2, started=(at(-3), at(-2)), in_flight=10), 0, None, id="no slot: the rate does not matter"
         ),
-        pytest.param(
-            room(starting=1), STARTS_AT_ONCE - 1, None, id="only a few begin at a time"
-        ),
+        pytest.param(room(starting=1), STARTS_AT_ONCE - 1, None, id="only a few begin at a time"),
         pytest.param(room(starting=STARTS_AT_ONCE + 1), 0, None, id="nobody while so many are beginning"),
         pytest.param(room(paused_until=at(30)), 0, 30, id="a provider that asked to slow down is left alone"),
         pytest.param(room(paused_until=at(0)), 4, None, id="until its time is over"),

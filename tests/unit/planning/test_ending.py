@@ -102,6 +102,11 @@ def test_a_story_fails_when_the_rest_waits_for_what_failed() -> None:
         pytest.param(FILM, ("Completed", Reason.COMPLETED), id="the film is there"),
         pytest.param(FilmState("f", error="disk full"), ("Finalizing", Reason.FINALIZING), id="it is tried again"),
         pytest.param(FilmState("f", error="no codec", gave_up=True), ("Failed", Reason.FILM_FAILED), id="given up"),
+        pytest.param(
+            FilmState("f", error='OutputLost: scene "a": it is gone', gave_up=True),
+            ("Failed", Reason.OUTPUT_LOST),
+            id="what it is made of is gone",
+        ),
     ],
 )
 def test_the_film(film: FilmState, expected: tuple[str, Reason]) -> None:

@@ -23,7 +23,7 @@ from storyjob.api.step import StepKind
 from storyjob.providers.answers import Dialect, JsonObject, unreachable
 from storyjob.providers.base import Attempt, Connection, Job, Request
 from storyjob.providers.cleaning import clean
-from storyjob.providers.exchange import Call, NoReply, Reply, digest, endpoint_url, exchange
+from storyjob.providers.exchange import Call, NoReply, Reply, ask, digest, endpoint_url, exchange
 from storyjob.providers.http.calls import Declared
 from storyjob.providers.http.hosts import is_own
 from storyjob.providers.http.judging import Judge
@@ -37,7 +37,6 @@ CAPABILITIES = Capabilities(
     cancel=Cancel.BEST_EFFORT,
 )
 """What some service may be able to do; ``capabilities_of`` says what one can."""
-ASK_SECONDS = 30.0
 # Somebody's expressions may take their time over more than this.
 LARGE_BYTES = 8 * 1024
 
@@ -85,7 +84,7 @@ class HttpProvider:
             return Rejected(Failure(FailureKind.INVALID, clean(str(error), judge.secrets)))
         header = self._service.spec.submit.idempotency_header
         own = {header: attempt.token_hash} if header else {}
-        reply = await self._send(call, self.capabilities.submit_seconds, own)
+        reply = await self._send(call, own, seconds=self.capabilities.submit_seconds)
         return await digest(reply, judge.submission, LARGE_BYTES)
 
     async def observe(self, job: Job) -> Observation:
@@ -138,13 +137,17 @@ class HttpProvider:
         url = told or job.handles.get(handle)
         target = self._reading.link(url) if url else None
         base = endpoint_url(self._connection, "")
-        return await self._send(request.call(job_values(job, further), base, url=target), ASK_SECONDS)
+        return await self._send(request.call(job_values(job, further), base, url=target))
 
-    async def _send(self, call: Call, seconds: float, further: dict[str, str] | None = None) -> Reply | NoReply:
+    async def _send(
+        self, call: Call, further: dict[str, str] | None = None, *, seconds: float | None = None
+    ) -> Reply | NoReply:
+        """Send a submit, which has ``seconds`` to be answered, or a question."""
         credentials = self._credentials() if is_own(call.url, self._endpoint) else {}
         media = {"Accept": "*/*"} if self._service.spec.extract.output.kind == "Body" else {}
         headers = {**media, **call.headers, **(further or {}), **credentials}
-        return await exchange(self._connection.http, replace(call, headers=headers), seconds)
+        call, http = replace(call, headers=headers), self._connection.http
+        return await ask(http, call) if seconds is None else await exchange(http, call, seconds)
 
     def _credentials(self) -> dict[str, str]:
         auth = self._service.spec.auth
