@@ -226,6 +226,12 @@ def take(step: StepStatus, job_id: str, resolution: str, now: datetime) -> StepS
     return found.model_copy(update={"resolution": resolution})
 
 
+def decline(step: StepStatus, message: str, resolution: str, now: datetime) -> StepStatus:
+    """Return the step for which a person named a job that cannot be its own: it stays unknown, the order is done."""
+    lost = lose(step, Reason.OUTCOME_UNKNOWN, message, now)
+    return lost.model_copy(update={"resolution": resolution})
+
+
 def reuse(step: StepStatus, *, input_hash: str, output: StepOutput, model: str | None, now: datetime) -> StepStatus:
     """Return the step served from the bucket: nothing was bought."""
     fresh = StepStatus(
