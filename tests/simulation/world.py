@@ -21,16 +21,19 @@ from simulation.apiserver import ApiServer
 from simulation.bucket import Bucket
 from simulation.market import Job, Line, Market
 from simulation.network import Fuse, Network
-from simulation.operating import BUCKET, EPOCH, RESYNC_SECONDS, Models, OperatorProcess, ambient
-from simulation.person import NAMESPACE, Person
+from simulation.operating import BUCKET, RESYNC_SECONDS, Models, OperatorProcess, ambient
+from simulation.person import KEYS, NAMESPACE, Person
 from simulation.rules import Rules
 from simulation.schedule import Death, Schedule, draw
 from simulation.sidecar import Courier, Sidecar
 from simulation.studio import installed
 from simulation.trace import Trace
-from simulation.virtual import VirtualLoop
+from simulation.vendors import VENDORS
+from simulation.vendors.google import ACCESS_TOKEN, robot
+from simulation.vendors.studio import SIGNING_KEY as STUDIO_SIGNING_KEY
+from simulation.virtual import EPOCH, VirtualLoop
 from simulation.weather import Weather
-from storyjob.api.resource import API_VERSION, CREDENTIALS_LABEL
+from storyjob.api.resource import CREDENTIALS_LABEL
 from storyjob.api.settings import Settings
 from storyjob.cluster.resources import PROVIDERS, SCENES, SECRETS, STORYJOBS
 
@@ -69,11 +72,23 @@ class Simulation:
         self._dice = random.Random(f"{seed}/lives")
         self.trace = Trace(loop.time)
         self.weather = Weather(
-            random.Random(f"{seed}/weather"), loop.time, schedule.calm_at, schedule.rates, schedule.outages
+            random.Random(f"{seed}/weather"),
+            loop.time,
+            schedule.calm_at,
+            schedule.rates,
+            schedule.outages,
+            schedule.droughts,
         )
         self.api = ApiServer(lambda: EPOCH + timedelta(seconds=loop.time()))
         bucket, network = Bucket(), Network(loop, self.weather)
-        self.market = Market(loop, self.weather, random.Random(f"{seed}/market"))
+        self.market = Market(
+            loop,
+            self.weather,
+            random.Random(f"{seed}/market"),
+            schedule.strict,
+            schedule.vendors_off,
+            {name: f"key-0-of-{name}" for name in schedule.providers},
+        )
         self.rules = Rules(
             self.api, self.market, bucket, self.trace, loop.stop, one_leader=schedule.leased or schedule.operators == 1
         )
@@ -92,9 +107,9 @@ class Simulation:
             self.rules.spins,
         )
         self.deaths = 0
-        self._person = Person(self.api, self.trace, random.Random(f"{seed}/person"))
+        self._person = Person(self.api, self.market, self.trace, random.Random(f"{seed}/person"), loop.outside)
         self._sidecar = Sidecar(loop, network, self.api, self.weather, ambient(loop, random.Random(f"{seed}/sidecar")))
-        self._courier = Courier(loop, self.weather, self.market, self._sidecar, self.trace)
+        self._courier = Courier(loop, self.weather, self._sidecar, self.trace)
 
     def begin(self) -> None:
         """Fill the cluster, start the operators, and plan what people do."""
@@ -112,20 +127,24 @@ class Simulation:
             self.rules.violated("%s: %r", context["message"], context.get("exception"))
 
     def _furnish(self) -> None:
-        for namespace, name, data in (("stories", "keys", {"token": base64.b64encode(b"secret").decode()}),):
-            labels = {CREDENTIALS_LABEL: "true"}
-            self.api.create(SECRETS, namespace, {"metadata": {"name": name, "labels": labels}, "data": data})
+        secrets = {**self.market.keys, "studio-signing": STUDIO_SIGNING_KEY.decode()}
+        for spec in self._schedule.providers.values():
+            if spec["credentials"]["secretRef"]["key"] == "robot":
+                secrets["robot"], self.market.keys["vertex-veo"] = robot(), ACCESS_TOKEN
+        data = {name: base64.b64encode(value.encode()).decode() for name, value in secrets.items()}
+        labels = {CREDENTIALS_LABEL: "true"}
+        self.api.create(SECRETS, NAMESPACE, {"metadata": {"name": KEYS, "labels": labels}, "data": data})
         for name, spec in self._schedule.providers.items():
-            body = {"apiVersion": API_VERSION, "kind": "MediaProvider", "metadata": {"name": name}, "spec": spec}
-            self.api.create(PROVIDERS, NAMESPACE, body)
+            self._person.apply(PROVIDERS, name, spec)
         for number, story in enumerate(self._schedule.stories):
-            self._person.apply(f"story-{number}", story)
+            self._person.apply(STORYJOBS, f"story-{number}", story)
         self.market.started.append(self._called_back)
 
     def _called_back(self, line: Line, job: Job) -> None:
         self.trace.add(line.vendor, "takes %s for %s", job.job_id, line.token_hash[:8])
-        if line.callback_url:
-            self._courier.watch(job, line.callback_url)
+        calling = VENDORS[line.vendor].calls
+        if line.callback_url and calling is not None:
+            self._courier.watch(job, line.callback_url, calling)
 
     # Lives and deaths
 
