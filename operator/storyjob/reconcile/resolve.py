@@ -129,6 +129,7 @@ def _taken(world: World, attempt: AttemptRef) -> Iterator[tuple[str, str]]:
     """Yield the jobs of all other attempts, each with whose it is."""
     for scene in world.caches.scenes:
         for kind in StepKind:
-            step = scene.step(kind)
+            step, whose = scene.step(kind), f"{scene.metadata.name} {kind}"
+            yield from ((job_id, f"an earlier attempt at {whose}") for job_id in step.former_jobs or ())
             if step.job_id is not None and step.token_hash != attempt.token_hash:
-                yield step.job_id, f"{scene.metadata.name} {kind}"
+                yield step.job_id, whose

@@ -15,7 +15,7 @@ from storyjob.cluster.ledger import Ledger
 from storyjob.planning.actions import Order, Take
 from storyjob.planning.children import scene_spec
 from storyjob.reconcile.attempt import AttemptRef
-from storyjob.reconcile.resolve import take
+from storyjob.reconcile.resolve import _taken, take
 from storyjob.reconcile.world import World
 from support.builders import a_hash, a_scene, a_step, a_story, story_scene
 from support.scene_cluster import SceneCluster
@@ -63,3 +63,10 @@ def test_a_job_that_another_attempt_has_is_not() -> None:
     assert (step.phase, step.job_id) == (StepPhase.OUTCOME_UNKNOWN, None)
     assert "job-1 is the job of fox-lake image" in str(step.message)
     assert step.resolution == "job-1 it is", "so that it is not tried again for ever"
+
+
+def test_a_lost_job_is_none_of_an_earlier_attempt() -> None:
+    scene = a_scene(steps={StepKind.IMAGE: a_step(StepPhase.OUTCOME_UNKNOWN, former_jobs=["job-1"], job_id=None)})
+    world = SimpleNamespace(caches=SimpleNamespace(scenes=[scene]))
+    attempt = AttemptRef.of(scene, StepKind.IMAGE)
+    assert dict(_taken(cast(World, world), attempt)) == {"job-1": "an earlier attempt at fox-forest image"}
