@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from simulation.apiserver import Json
 from simulation.market import PRICE
+from simulation.virtual import EPOCH
 from storyjob.api.resource import RESOLVE_ANNOTATION, RETRY_ANNOTATION
 from storyjob.cluster.resources import PROVIDERS, STORYJOBS, Resource
 
 StepKey = tuple[str, str]
 """Scene uid and kind."""
 CLOCKS_OFF = 12.0  # seconds by which one operator's clock may be ahead of another's, and what rounding adds
+WRITTEN_WITHIN = 90.0  # seconds; longer than the API server is ever away
 MARK = 256  # characters of an annotation that a status keeps
 
 
@@ -58,7 +61,9 @@ class Doubts:
         token, lost_at = new.get("tokenHash"), new.get("lostAt")
         same = token == old.get("tokenHash")
         if token is not None and lost_at is not None and not (same and lost_at == old.get("lostAt")):
-            self._lost_since[token] = self._clock()
+            self._lost_since[token] = since = (datetime.fromisoformat(lost_at) - EPOCH).total_seconds()
+            if not -WRITTEN_WITHIN < since - self._clock() < CLOCKS_OFF:
+                self._violated("%s is said to be lost since %.0f", key, since)
         said = new.get("resolution") if new.get("resolution") != old.get("resolution") else None
         if said is not None:
             self._heed(key, said)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from simulation.apiserver import ApiServer, Json
 from simulation.bucket import Bucket
-from simulation.doubts import Doubts, StepKey
+from simulation.doubts import WRITTEN_WITHIN, Doubts, StepKey
 from simulation.market import PRICE, End, Line, Market
+from simulation.owners import Attempted, Owners
 from simulation.trace import Trace
 from storyjob.cluster.resources import LEASES, PROVIDERS, SCENES, STORYJOBS, Resource
 from storyjob.media.layout import parse_uri
@@ -21,18 +21,7 @@ from storyjob.reconcile.queue import Item
 STEPS = ("image", "audio", "video")
 IN_SLOT = ("Submitting", "Running", "Storing")
 SETTLED = ("Waiting", "Succeeded", "Failed")
-WRITTEN_WITHIN = 90.0  # seconds; longer than the API server is ever away
 SPIN = 40  # reconciles of one object within one second
-
-
-@dataclass(slots=True)
-class Attempted:
-    """An attempt that was on record."""
-
-    step: StepKey
-    input_hash: str | None
-    jobs: set[str] = field(default_factory=set)
-    outputs: set[str] = field(default_factory=set)
 
 
 class Rules:
@@ -57,6 +46,7 @@ class Rules:
         self.broken: str | None = None
         self.checks = 0
         self.attempts: dict[str, Attempted] = {}
+        self._owners = Owners(market, self.attempts, lambda key: self._step(key) is not None, self.violated)
         self.unknown: dict[str, str] = {}
         """Token hashes of attempts whose outcome was unknown at some time, and the uid of their story."""
         self.owners: dict[str, str] = {}
@@ -175,8 +165,8 @@ class Rules:
         if token is not None:
             known = self.attempts.setdefault(token, Attempted(key, new.get("inputHash")))
             if job_id is not None:
-                self._check_job(key, token, job_id)
-                known.jobs.add(job_id)
+                self._owners.check(key, token, job_id, self.doubts.named.get(token, ()))
+                known.jobs.setdefault(job_id, self._market.loop.time())
             if new.get("output"):
                 known.outputs.add(new["output"]["sha256"])
             if new.get("phase") == "OutcomeUnknown":
@@ -188,19 +178,6 @@ class Rules:
             self.violated("%s: a new attempt while the last one is %s", key, old["phase"])
         if new.get("phase") == "Succeeded" and old != new:
             self._check_bytes(key, new.get("output"))
-
-    def _check_job(self, key: StepKey, token: str, job_id: str) -> None:
-        """It is this attempt's, or a person said so. Who did not get any may take a stranger's that looks like it."""
-        own = next((line for line in self._market.lines if line.token_hash == token), None)
-        if own is not None and own.job is not None and own.job.name == job_id:
-            return
-        others = [known for other, known in self.attempts.items() if other != token and job_id in known.jobs]
-        if any(self._step(known.step) is not None for known in others):
-            self.violated("%s: %s is on record, and another attempt has it", key, job_id)
-        job = self._market.jobs.get(job_id)
-        twin = job is not None and job.stranger and own is not None and own.job is None and job.begins_at >= own.sent_at
-        if not twin and job_id not in self.doubts.named.get(token, ()):
-            self.violated("%s: %s is on record, and is no job of this attempt", key, job_id)
 
     def _check_bytes(self, key: StepKey, output: Json | None) -> None:
         stored = self._bucket.objects.get(parse_uri(output["uri"]).key) if output else None
