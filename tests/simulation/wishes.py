@@ -45,7 +45,7 @@ def story(dice: random.Random, count: int) -> dict[str, Any]:
         "parallelism": {"image": dice.randint(1, 3), "audio": dice.choice((1, 1, 2)), "video": dice.randint(1, 2)},
         "onSceneFailure": dice.choice(("Fail", "Fail", "Skip", "Placeholder")),
         "cache": dice.choice(("Reuse", "Reuse", "Reuse", "Bypass")),
-        "defaults": {kind: _default(dice, kind) for kind in KINDS},
+        "defaults": {kind: _default(dice, kind) for kind in KINDS if any(kind in scene for scene in scenes)},
     }
     return found | ({"unknownOutcome": unknown_outcome(dice)} if dice.random() < 0.5 else {})
 

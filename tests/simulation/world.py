@@ -107,6 +107,7 @@ class Simulation:
             self.rules.spins,
         )
         self.deaths = 0
+        self._judged_at, self._judged_over = -1, False
         self._person = Person(self.api, self.market, self.trace, random.Random(f"{seed}/person"), loop.outside)
         self._sidecar = Sidecar(loop, network, self.api, self.weather, ambient(loop, random.Random(f"{seed}/sidecar")))
         self._courier = Courier(loop, self.weather, self._sidecar, self.trace)
@@ -194,7 +195,7 @@ class Simulation:
         if self.weather.calm and moment >= self._last_act():
             self._person.resume_all()
             self._person.settle(moment)
-        over = moment >= self._last_act() and self._is_over()
+        over = moment >= self._last_act() and self._is_over() and not self._models.network.under_way
         since = (since if since is not None else moment) if over else None
         if since is not None and moment - since >= QUIET:
             self.rules.check_end()
@@ -208,6 +209,12 @@ class Simulation:
         return max((act.at for act in self._schedule.acts), default=0.0)
 
     def _is_over(self) -> bool:
+        """Return whether nothing is left to be done, which only a write can change."""
+        if self._judged_at != self.api.writes:
+            self._judged_at, self._judged_over = self.api.writes, self._all_ended()
+        return self._judged_over
+
+    def _all_ended(self) -> bool:
         for story in self.api.all(STORYJOBS):
             status, meta = story["status"], story["metadata"]
             if "deletionTimestamp" in meta or status.get("observedGeneration") != meta["generation"]:
@@ -218,7 +225,7 @@ class Simulation:
             steps = scene["status"].get("steps", {}).values()
             if "deletionTimestamp" in scene["metadata"] or any(step.get("phase") in LIVE for step in steps):
                 return False
-        return not self._models.network.under_way
+        return True
 
     def standing(self) -> str:
         """Return how all stories and steps stand."""
