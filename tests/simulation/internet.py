@@ -10,9 +10,10 @@ import httpx
 
 from simulation.market import TOKEN, End, Line, Market
 from simulation.network import Network, Route
-from simulation.vendors import NOT_FOUND, VENDORS, Asked, Body, Said, is_paid, read_body
+from simulation.vendors import HOSTS
 from simulation.virtual import PROCESS
 from simulation.weather import Channel, Fate, Weather
+from simulation.wire import NOT_FOUND, Asked, Said, Vendor, read_body
 from storyjob.api.errors import OutputExpired, OutputUnreachable
 from storyjob.media.download import FetchLimits, Sink
 
@@ -23,10 +24,19 @@ REFUSALS = (
     Said(429, {"detail": {"status": "system_busy", "message": "busy"}}),
 )
 BROKEN = (
-    Said(500, {"detail": "internal error"}),
+    Said(500, {"title": "internal error"}),
     Said(502, {}),
     Said(200, {"surprise": True}),
 )
+WRONG_KEY = Said(
+    401,
+    {
+        "title": "Unauthenticated",
+        "detail": {"status": "invalid_api_key", "message": "who are you?"},
+        "error": {"code": 401, "status": "UNAUTHENTICATED", "message": "who are you?"},
+    },
+)
+NO_MONEY = Said(402, {"title": "Insufficient credit", "detail": "you have run out of credits"})
 
 
 class Internet(httpx.AsyncBaseTransport):
@@ -40,32 +50,56 @@ class Internet(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host, path = request.url.host, request.url.path
-        vendor, serve = VENDORS[host]
-        body, headers = read_body(await request.aread()), dict(request.headers)
-        line = self._line(vendor, body) if is_paid(host, request.method, path) else None
-        asked = Asked(request.method, path, headers, body, line)
+        vendor, raw = HOSTS[host], await request.aread()
+        query = dict(request.url.params)
+        asked = Asked(request.method, path, query, dict(request.headers), read_body(raw), None)
+        line = None
+        if vendor.buys(request.method, path):
+            line = self._line(vendor, asked, raw)
+            asked = Asked(asked.method, path, query, asked.headers, asked.body, line)
         fate = self._weather.fate(Channel.ASK if line is None else Channel.VENDOR)
         if fate is Fate.REFUSED and self._weather.dice.random() < 0.6:
             said = self._weather.dice.choice(REFUSALS)
             if line is not None:
                 line.under_way = False
-            return await self._answer(line, lambda: said, Fate.FINE)
+            return await self._answer(vendor, line, lambda: said, Fate.FINE)
         if line is not None and fate in (Fate.REFUSED, Fate.LOST):
             line.under_way = False
-        return await self._answer(line, lambda: serve(self._market, asked), fate)
+        return await self._answer(vendor, line, lambda: self._serve(vendor, asked), fate)
 
-    def _line(self, vendor: str, body: Body) -> Line:
-        token = TOKEN.get() or ""
-        token_hash = hashlib.sha256(token.encode()).hexdigest()
-        line = Line(token_hash, vendor, self._market.loop.time(), PROCESS.get().name, body.get("webhook"))
+    def _serve(self, vendor: Vendor, asked: Asked) -> Said:
+        key = self._market.keys.get(vendor.name)
+        if (
+            key is not None
+            and asked.path not in vendor.for_all
+            and not any(key in value for value in asked.headers.values())
+        ):
+            return WRONG_KEY
+        if asked.line is not None and self._weather.broke(vendor.name):
+            return NO_MONEY
+        return vendor.serve(self._market, asked)
+
+    def _line(self, vendor: Vendor, asked: Asked, raw: bytes) -> Line:
+        token_hash = hashlib.sha256((TOKEN.get() or "").encode()).hexdigest()
+        line = Line(
+            token_hash,
+            vendor.name,
+            "",
+            self._market.loop.time(),
+            PROCESS.get().name,
+            raw.decode(),
+            asked.headers.get("idempotency-key"),
+            vendor.calls.url(asked) if vendor.calls else None,
+        )
         self._sends(line)
         self._market.lines.append(line)
         return line
 
-    async def _answer(self, line: Line | None, serve: Callable[[], Said], fate: Fate) -> httpx.Response:
+    async def _answer(self, vendor: Vendor, line: Line | None, serve: Callable[[], Said], fate: Fate) -> httpx.Response:
         dice = self._weather.dice
         route, taken = _route(dice.random() < 0.5), dice.random() < 0.6
-        broken = dice.choice(BROKEN) if fate is Fate.BROKEN else None
+        # From who does not say which job an answer is about, nonsense can only be told by its status.
+        broken = dice.choice(BROKEN[: 3 if line or vendor.names_its_jobs else 2]) if fate is Fate.BROKEN else None
         fate = Fate.FINE if broken else fate
 
         def effect() -> Said:
@@ -78,7 +112,8 @@ class Internet(httpx.AsyncBaseTransport):
         said = await self._network.ask(route, effect, fate=fate, takes=lambda answer: answer.takes)
         if line is not None and line.job is not None and said.status < 300 and broken is None:
             line.answered_at = self._market.loop.time()
-        return httpx.Response(said.status, headers=said.headers, content=json.dumps(said.body).encode())
+        content = said.body if isinstance(said.body, bytes) else json.dumps(said.body).encode()
+        return httpx.Response(said.status, headers=said.headers, content=content)
 
 
 def _route(quick: bool) -> Route:
@@ -103,7 +138,7 @@ class SimDownloader:
         """Write the bytes behind a link."""
 
         def read() -> bytes:
-            job = self._market.jobs.get(url.split("/")[3])
+            job = self._market.behind(url)
             if job is None or job.end is not End.SUCCEEDED:
                 raise OutputExpired(f"{url}: 404")
             return job.data

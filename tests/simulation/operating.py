@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from simulation.network import Network
 from simulation.ports import SimCluster
 from simulation.studio import SimFilms
 from simulation.trace import Trace
-from simulation.virtual import Process, VirtualLoop
+from simulation.virtual import EPOCH, Process, VirtualLoop
 from simulation.watching import Watch
 from simulation.weather import Weather
 from storyjob.ambient import AMBIENT, Ambient, now
@@ -42,7 +42,6 @@ from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.vendors import Vendors
 from storyjob.reconcile.world import Caches, Desk, World
 
-EPOCH = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 BUCKET = "media"
 RESYNC_SECONDS = 60.0
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from simulation.apiserver import ApiServer, Json
 from simulation.bucket import Bucket
+from simulation.doubts import WRITTEN_WITHIN, Doubts, StepKey
 from simulation.market import PRICE, End, Line, Market
+from simulation.owners import Attempted, Owners
 from simulation.trace import Trace
 from storyjob.cluster.resources import LEASES, PROVIDERS, SCENES, STORYJOBS, Resource
 from storyjob.media.layout import parse_uri
@@ -20,20 +21,7 @@ from storyjob.reconcile.queue import Item
 STEPS = ("image", "audio", "video")
 IN_SLOT = ("Submitting", "Running", "Storing")
 SETTLED = ("Waiting", "Succeeded", "Failed")
-WRITTEN_WITHIN = 90.0  # seconds; longer than the API server is ever away
 SPIN = 40  # reconciles of one object within one second
-StepKey = tuple[str, str]
-"""Scene uid and kind."""
-
-
-@dataclass(slots=True)
-class Attempted:
-    """An attempt that was on record."""
-
-    step: StepKey
-    input_hash: str | None
-    jobs: set[str] = field(default_factory=set)
-    outputs: set[str] = field(default_factory=set)
 
 
 class Rules:
@@ -58,6 +46,7 @@ class Rules:
         self.broken: str | None = None
         self.checks = 0
         self.attempts: dict[str, Attempted] = {}
+        self._owners = Owners(market, self.attempts, lambda key: self._step(key) is not None, self.violated)
         self.unknown: dict[str, str] = {}
         """Token hashes of attempts whose outcome was unknown at some time, and the uid of their story."""
         self.owners: dict[str, str] = {}
@@ -66,6 +55,7 @@ class Rules:
         """When each process died."""
         self.leaving: dict[str, float] = {}
         """When the deletion of each Scene was asked for, by uid."""
+        self.doubts = Doubts(market.loop.time, self.violated)
         self.most_reconciles = 0
         self._sent: Counter[str] = Counter()
         self._lines: dict[StepKey, list[Line]] = defaultdict(list)
@@ -91,7 +81,9 @@ class Rules:
         if known is None:
             self.violated("%s is asked for something without an intent on record (%s)", line.vendor, line.process)
             return
-        step, token = self._step(known.step), line.token_hash
+        step, token, line.media = self._step(known.step), line.token_hash, known.step[1]
+        if line.vendor == "http" and line.idempotency_key != token:
+            self.violated("%s is asked for %s with the key %s", line.vendor, token[:8], line.idempotency_key)
         if step is not None and step.get("tokenHash") != token:
             self.violated("%s of %s is submitted though another attempt took its place", token[:8], known.step)
         self._check_leader(line)
@@ -108,6 +100,8 @@ class Rules:
 
     def _check_earlier(self, known: Attempted, earlier: Line) -> None:
         job, moment = earlier.job, self._market.loop.time()
+        if earlier.token_hash in self.doubts.given_up or earlier.token_hash in self.doubts.named:
+            return  # somebody chose that, and it is counted
         if earlier.under_way:
             self.violated("%s is submitted again while %s may still arrive", known.step, earlier.token_hash[:8])
         elif job is not None and not job.ended(moment):
@@ -136,6 +130,8 @@ class Rules:
     # Writes
 
     def _wrote(self, resource: Resource, before: Json | None, after: Json | None) -> None:
+        if resource in (SCENES, STORYJOBS, PROVIDERS):
+            self.doubts.heard(resource, before, after)
         if after is None:
             metadata = before["metadata"] if before else {}
             self._trace.add("api", "%s %s is gone", resource.kind, metadata.get("name"))
@@ -165,17 +161,18 @@ class Rules:
     def _check_step(self, scene: Json, key: StepKey, old: Json, new: Json) -> None:
         token, job_id = new.get("tokenHash"), new.get("jobId")
         same = token == old.get("tokenHash")
+        self.doubts.step(scene, key, old, new)
         if token is not None:
             known = self.attempts.setdefault(token, Attempted(key, new.get("inputHash")))
             if job_id is not None:
-                known.jobs.add(job_id)
-                if all((line.token_hash, line.job and line.job.name) != (token, job_id) for line in self._market.lines):
-                    self.violated("%s: %s is on record, and is no job of this attempt", key, job_id)
+                self._owners.check(key, token, job_id, self.doubts.named.get(token, ()))
+                known.jobs.setdefault(job_id, self._market.loop.time())
             if new.get("output"):
                 known.outputs.add(new["output"]["sha256"])
             if new.get("phase") == "OutcomeUnknown":
                 self.unknown[token] = _owner(scene)
-        if same and old.get("jobId") is not None and job_id != old["jobId"]:
+        named = self.doubts.named.get(token or "", ())
+        if same and old.get("jobId") is not None and job_id != old["jobId"] and job_id not in named:
             self.violated("%s: job id %s is dropped for %s", key, old["jobId"], job_id)
         if not same and old.get("phase", "Waiting") not in SETTLED:
             self.violated("%s: a new attempt while the last one is %s", key, old["phase"])
@@ -251,9 +248,14 @@ class Rules:
             if line.token_hash not in self.unknown and line.job is not None and line.job.end is End.SUCCEEDED:
                 charged += PRICE
         spent = Decimal(_spent(story.get("status", {})))
+        name = story["metadata"]["name"]
         if not charged <= spent <= charged + open_:
-            name = story["metadata"]["name"]
             self.violated("%s says %s spent; charged are %s, and perhaps %s more", name, spent, charged, open_)
+
+        twice = PRICE * sum(count for (scene, _), count in self.doubts.doubled.items() if self.owners[scene] == uid)
+        counted = Decimal((story.get("status", {}).get("cost") or {}).get("possibleDuplicate", "0"))
+        if counted != twice:
+            self.violated("%s says that %s may be spent for nothing; it is %s", name, counted, twice)
 
     def _check_film(self, story: Json) -> None:
         status = story.get("status", {})

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulation.weather import Channel, Outage
+from simulation import wishes
+from simulation.weather import Channel, Drought, Outage
 
 RATES = (0.0, 0.0, 0.03, 0.1, 0.3)
 PAID = (Channel.API, Channel.VENDOR)
 """Where money is lost if anywhere."""
 ROUGH = (0.0, 0.05, 0.1, 0.2, 0.4)
-NAMES = ("forest", "lake", "moon", "owl")
+ACTS = (
+    *("edit", "edit", "regenerate", "suspend", "delete scene", "delete scene", "delete story", "retry", "drop scene"),
+    *("resolve", "resolve", "resolve", "rotate key", "delete provider", "apply again"),
+)
 WHERES = ("before", "after", "answered")
 
 
@@ -34,6 +38,8 @@ class Act:
     what: str
     at: float
     story: int
+    seconds: float = 0.0
+    """How much later the second half of it follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,11 @@ class Schedule:
     calm_at: float
     rates: Mapping[Channel, float] = field(default_factory=dict)
     outages: tuple[Outage, ...] = ()
+    droughts: tuple[Drought, ...] = ()
+    strict: frozenset[str] = frozenset()
+    """Vendors that refuse some content."""
+    vendors_off: float = 0.0
+    """Seconds by which the vendors' clocks are wrong."""
 
     def told(self) -> list[str]:
         """Return the schedule in a few lines."""
@@ -62,9 +73,15 @@ class Schedule:
         who = f"{self.operators} operators{', one leads' if self.leased else ''}"
         lines.append(f"{who}; faults until {self.calm_at:.0f} s: {bad or 'none'}")
         lines += [f"{out.channel} is down from {out.begins:.0f} to {out.ends:.0f} s" for out in self.outages]
+        lines += [f"{dry.vendor} has no money from {dry.begins:.0f} to {dry.ends:.0f} s" for dry in self.droughts]
+        lines += [f"{name}: {spec['unknownOutcome']}" for name, spec in self._choices()]
         lines += [f"operator {n}: {death}" for n, lives in enumerate(self.deaths) for death in lives]
         lines += [f"at {act.at:.0f} s: {act.what} story {act.story}" for act in self.acts]
         return lines
+
+    def _choices(self) -> list[tuple[str, Mapping[str, Any]]]:
+        named = [(f"story {number}", story) for number, story in enumerate(self.stories)]
+        return [(name, spec) for name, spec in [*named, *self.providers.items()] if "unknownOutcome" in spec]
 
 
 def _wishes(story: Mapping[str, Any]) -> str:
@@ -82,11 +99,12 @@ def draw(seed: int) -> Schedule:
     fair = dice.random() < 0.08
     scenes = dice.choice((1, 1, 1, 2, 2, 2, 3, 3, 4))
     split = dice.randint(1, scenes - 1) if scenes > 1 and dice.random() < 0.25 else scenes
-    stories = tuple(_story(dice, count) for count in (split, scenes - split) if count)
+    stories = tuple(wishes.story(dice, count) for count in (split, scenes - split) if count)
+    providers = wishes.providers(dice, stories)
     return Schedule(
         seed=seed,
         stories=stories,
-        providers=_providers(dice),
+        providers=providers,
         callbacks=dice.random() < 0.8,
         operators=operators,
         leased=dice.random() < 0.5,
@@ -96,57 +114,10 @@ def draw(seed: int) -> Schedule:
         calm_at=0.0 if fair else calm_at,
         rates={} if fair else {channel: dice.choice(ROUGH if channel in PAID else RATES) for channel in Channel},
         outages=() if fair else _outages(dice, calm_at),
+        droughts=() if fair else _droughts(dice, list(providers), calm_at),
+        strict=frozenset(name for name in sorted(providers) if dice.random() < 0.5),
+        vendors_off=0.0 if fair else dice.choice((0.0, dice.uniform(-10.0, 10.0))),
     )
-
-
-def _story(dice: random.Random, count: int) -> dict[str, Any]:
-    names = NAMES[:count]
-    scenes = [_scene(dice, name, names[:index]) for index, name in enumerate(names)]
-    retry = {"limit": dice.randint(0, 3), "backoffSeconds": dice.randint(1, 4), "maxBackoffSeconds": 20}
-    return {
-        "scenes": scenes,
-        "retry": retry,
-        "parallelism": {"image": dice.randint(1, 3), "audio": dice.choice((1, 1, 2)), "video": dice.randint(1, 2)},
-        "onSceneFailure": dice.choice(("Fail", "Fail", "Skip", "Placeholder")),
-        "cache": dice.choice(("Reuse", "Reuse", "Reuse", "Bypass")),
-        "defaults": {
-            "image": {"providerRef": {"name": "flux"}, "model": "black-forest-labs/flux-dev"},
-            "audio": {"providerRef": {"name": "voice"}, "model": "eleven_multilingual_v2", "voice": "aria"},
-            "video": {"providerRef": {"name": "veo"}, "model": "veo-3.1-fast"},
-        },
-    }
-
-
-def _scene(dice: random.Random, name: str, before: tuple[str, ...]) -> dict[str, Any]:
-    # Scenes that ask for the very same share one purchase.
-    subject = dice.choice(before) if before and dice.random() < 0.15 else name
-    scene: dict[str, Any] = {"name": name, "image": {"prompt": f"the {subject}"}}
-    if dice.random() < 0.6:
-        scene["audio"] = {"text": f"This is the {subject}."}
-    if dice.random() < 0.25:
-        scene["video"] = {"prompt": f"over the {subject}"} | ({"from": "image"} if dice.random() < 0.5 else {})
-    if before and dice.random() < 0.15:
-        scene["dependsOn"] = [dice.choice(before)]
-    return scene
-
-
-def _providers(dice: random.Random) -> dict[str, dict[str, Any]]:
-    types = {"flux": "replicate", "voice": "elevenlabs", "veo": "vertex-veo"}
-    found: dict[str, dict[str, Any]] = {}
-    for name, type_ in types.items():
-        limits: dict[str, Any] = {"concurrent": dice.randint(1, 3)}
-        if dice.random() < 0.15:
-            limits["requestsPerMinute"] = dice.randint(2, 6)
-        found[name] = {
-            "type": type_,
-            "credentials": {"secretRef": {"name": "keys", "key": "token"}},
-            "completion": dice.choice(("Webhook", "Webhook", "Poll")),
-            "limits": limits,
-            "polling": {"initialSeconds": dice.randint(2, 10), "factor": 1.5, "maxSeconds": 20},
-            "timeoutSeconds": dice.choice((60, 120, 600)),
-            "prices": [{"model": "*", "perGeneration": "0.05"}],
-        }
-    return found
 
 
 def _deaths(dice: random.Random) -> tuple[Death, ...]:
@@ -166,10 +137,19 @@ def _death(dice: random.Random) -> Death:
 
 
 def _acts(dice: random.Random, stories: int, calm_at: float) -> tuple[Act, ...]:
-    kinds = ("edit", "edit", "regenerate", "suspend", "delete scene", "delete story", "retry", "drop scene")
-    count = dice.choice((0, 0, 0, 1, 2))
-    acts = [Act(dice.choice(kinds), dice.uniform(1.0, calm_at), dice.randrange(stories)) for _ in range(count)]
+    count = dice.choice((0, 0, 0, 1, 1, 2, 3))
+    acts = [
+        Act(dice.choice(ACTS), dice.uniform(1.0, calm_at), dice.randrange(stories), dice.choice((0.0, 1.0, 20.0)))
+        for _ in range(count)
+    ]
     return tuple(sorted(acts, key=lambda act: act.at))
+
+
+def _droughts(dice: random.Random, vendors: list[str], calm_at: float) -> tuple[Drought, ...]:
+    if dice.random() < 0.8:
+        return ()
+    begins = dice.uniform(0.0, calm_at)
+    return (Drought(dice.choice(vendors), begins, begins + dice.uniform(5.0, 90.0)),)
 
 
 def _outages(dice: random.Random, calm_at: float) -> tuple[Outage, ...]:

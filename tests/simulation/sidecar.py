@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs, urlsplit
@@ -14,14 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 from multidict import MultiDict
 
 from simulation.apiserver import ApiServer, Json
-from simulation.market import Job, Market
+from simulation.market import Job
 from simulation.network import Network
 from simulation.ports import SimCluster
 from simulation.trace import Trace
 from simulation.virtual import Process, VirtualLoop
 from simulation.watching import Watch
 from simulation.weather import Channel, Weather
-from storyjob.ambient import AMBIENT, Ambient, now
+from simulation.wire import Body, Calling
+from storyjob.ambient import AMBIENT, Ambient
 from storyjob.cluster.cache import Key
 from storyjob.cluster.resources import PROVIDERS, SCENES
 from storyjob_webhook.accounts import AccountIndex
@@ -35,7 +34,6 @@ from storyjob_webhook.scenes import SceneIndex
 if TYPE_CHECKING:
     from aiohttp import web
 
-SIGNING_KEY = b"signing"
 METRICS = Metrics()
 AGAIN_SECONDS = (5.0, 15.0, 45.0)  # until a vendor calls again that was not answered 2xx
 FORGERIES = ("token", "signature", "job")
@@ -94,59 +92,70 @@ def _into(index: SceneIndex | AccountIndex):  # type: ignore[no-untyped-def]
 
 
 class Courier:
-    """Carries the vendor's callbacks to the sidecar, badly."""
+    """Carries the vendors' callbacks to the sidecar, badly."""
 
-    def __init__(self, loop: VirtualLoop, weather: Weather, market: Market, sidecar: Sidecar, trace: Trace) -> None:
+    def __init__(self, loop: VirtualLoop, weather: Weather, sidecar: Sidecar, trace: Trace) -> None:
         self._loop = loop
         self._weather = weather
-        self._market = market
         self._sidecar = sidecar
         self._trace = trace
 
-    def watch(self, job: Job, url: str) -> None:
-        """Call when the job begins and when it has ended."""
-        self._loop.outside(max(0.0, job.begins_at - self._loop.time()), self._tell, job, url, "processing")
-        self._await_end(job, url)
+    def watch(self, job: Job, url: str, calling: Calling) -> None:
+        """Call when the job has ended, and when it begins if the vendor does that."""
+        if calling.at_begin:
+            self._loop.outside(max(0.0, job.begins_at - self._loop.time()), self._tell, job, url, calling)
+        self._await_end(job, url, calling)
 
-    def _await_end(self, job: Job, url: str) -> None:
+    def _await_end(self, job: Job, url: str, calling: Calling) -> None:
         moment = self._loop.time()
         if job.ended(moment):
-            self._tell(job, url, job.end.value)
+            self._tell(job, url, calling)
         else:
             # A job that somebody stops ends sooner than it was to.
-            self._loop.outside(min(max(job.ends_at - moment, 0.001), 30.0), self._await_end, job, url)
+            self._loop.outside(min(max(job.ends_at - moment, 0.001), 30.0), self._await_end, job, url, calling)
 
-    def _tell(self, job: Job, url: str, status: str) -> None:
+    def _tell(self, job: Job, url: str, calling: Calling) -> None:
+        call = _Call(job.job_id, url, calling.body(job, self._loop.time()), calling)
         for _ in range(1 + self._weather.bad(Channel.CALLBACK)):
             if not self._weather.bad(Channel.CALLBACK, part=0.7):
                 late = self._weather.delay(0.1, 120.0) if self._weather.bad(Channel.CALLBACK) else 0.1
-                self._loop.outside(late, self._post, job.job_id, url, status, "", 0)
+                self._loop.outside(late, self._post, call, 0)
         if self._weather.bad(Channel.CALLBACK):
-            self._loop.outside(0.2, self._post, job.job_id, url, status, self._weather.dice.choice(FORGERIES), 9)
+            # Where nothing is signed, only the token in the URL is there to be guessed.
+            kinds = FORGERIES if calling.sign else FORGERIES[:1]
+            self._loop.outside(0.2, self._post, call.forged_as(self._weather.dice.choice(kinds)), 9)
 
-    def _post(self, job_id: str, url: str, status: str, forged: str, tries: int) -> None:
-        if not self._sidecar.process.alive:
-            return
-        if forged == "token":
-            url = url.rpartition("=")[0] + "=" + "0" * 32
-        if forged == "job":
-            job_id, status = "replicate-9999", "succeeded"
-        body = json.dumps({"id": job_id, "status": status}).encode()
-        key = b"guessed" if forged else SIGNING_KEY
-        self._sidecar.process.start(self._deliver(job_id, url, status, forged, tries, body, key))
+    def _post(self, call: _Call, tries: int) -> None:
+        if self._sidecar.process.alive:
+            self._sidecar.process.start(self._deliver(call, tries))
 
-    async def _deliver(
-        self, job_id: str, url: str, status: str, forged: str, tries: int, body: bytes, key: bytes
-    ) -> None:
-        answer = await self._sidecar.post(url, _signed(body, key), body)
-        self._trace.add("courier", "%s %s%s: %s", job_id, status, f" forged {forged}" if forged else "", answer)
+    async def _deliver(self, call: _Call, tries: int) -> None:
+        body = json.dumps(call.body).encode()
+        answer = await self._sidecar.post(call.url, call.headers(body), body)
+        how = f" forged {call.forged}" if call.forged else ""
+        self._trace.add("courier", "%s calls%s: %s", call.job_id, how, answer)
         if answer >= 300 and tries < len(AGAIN_SECONDS):
-            self._loop.outside(AGAIN_SECONDS[tries], self._post, job_id, url, status, forged, tries + 1)
+            self._loop.outside(AGAIN_SECONDS[tries], self._post, call, tries + 1)
 
 
-def _signed(body: bytes, key: bytes) -> dict[str, str]:
-    """Return the headers of https://www.standardwebhooks.com."""
-    number, stamp = hashlib.sha256(body).hexdigest()[:16], str(int(now().timestamp()))
-    signed = hmac.new(key, f"{number}.{stamp}.".encode() + body, hashlib.sha256).digest()
-    signature = "v1," + base64.b64encode(signed).decode()
-    return {"webhook-id": number, "webhook-timestamp": stamp, "webhook-signature": signature}
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One callback, genuine or forged."""
+
+    job_id: str
+    url: str
+    body: Body
+    calling: Calling
+    forged: str = ""
+
+    def forged_as(self, what: str) -> _Call:
+        """Return the same with a guessed token, a guessed signature, or about a job that is none."""
+        url = self.url.rpartition("=")[0] + "=" + "0" * 32 if what == "token" else self.url
+        named = {name: value if value != self.job_id else "replicate-9999" for name, value in self.body.items()}
+        return replace(self, url=url, body=named if what == "job" else self.body, forged=what)
+
+    def headers(self, body: bytes) -> dict[str, str]:
+        """Return what is to prove it; a forger can only sign something else."""
+        if self.calling.sign is None:
+            return {}
+        return self.calling.sign(b"guessed" + body if self.forged else body, self.job_id)

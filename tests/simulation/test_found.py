@@ -9,10 +9,10 @@ from simulation.schedule import Schedule
 from simulation.weather import Channel, Outage
 from simulation.world import Report, run_schedule, stage
 
-IMAGE = {"providerRef": {"name": "flux"}, "model": "black-forest-labs/flux-dev"}
-FLUX = {
+IMAGE = {"providerRef": {"name": "replicate"}, "model": "black-forest-labs/flux-dev"}
+REPLICATE = {
     "type": "replicate",
-    "credentials": {"secretRef": {"name": "keys", "key": "token"}},
+    "credentials": {"secretRef": {"name": "keys", "key": "replicate"}},
     "limits": {"concurrent": 2},
     "polling": {"initialSeconds": 2, "factor": 1.5, "maxSeconds": 10},
     "timeoutSeconds": 600,
@@ -21,7 +21,7 @@ FLUX = {
 FAIR = Schedule(
     seed=1,
     stories=({"scenes": [{"name": "forest", "image": {"prompt": "the forest"}}], "defaults": {"image": IMAGE}},),
-    providers={"flux": FLUX},
+    providers={"replicate": REPLICATE},
     callbacks=True,
     operators=1,
     leased=True,

@@ -5,25 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from simulation.many import run_each
 from storyjob.ambient import now
-from storyjob.api.outcome import Failure, FailureKind, Rejected, Unknown
+from storyjob.api.outcome import Accepted, Failure, FailureKind, NoTrace, Rejected, Unknown
+from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster import ledger
 from storyjob.cluster.cache import Key
 from storyjob.cluster.errors import Unavailable
 from storyjob.media.record import Record
-from storyjob.planning import live, storystatus
+from storyjob.planning import desire, live, storystatus
 from storyjob.planning import step as steps
 from storyjob.planning.actions import Recover, Rest
 from storyjob.planning.retry import after_failure
-from storyjob.reconcile import keeping, provider, purchase, watchover
+from storyjob.planning.unknown import Choice
+from storyjob.providers import replicate
+from storyjob.reconcile import keeping, provider, purchase, resolve, watchover
 from storyjob.reconcile.attempt import AttemptRef, with_step
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import remember
@@ -161,6 +164,81 @@ def never_wake_an_orphan(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(live, "_orphan", lambda step, capabilities, seconds, now: Rest())
 
 
+def buy_again_before_the_grace(patch: pytest.MonkeyPatch) -> None:
+    """Do what was chosen for an unknown outcome at once."""
+    real = live.unknown_next
+
+    def at_once(step: Any, capabilities: Any, choice: Choice, sought_at: Any, now: Any) -> Any:
+        hasty = choice.policy.model_copy(update={"grace_seconds": 0})
+        return real(step, capabilities, replace(choice, policy=hasty), sought_at, now)
+
+    patch.setattr(live, "unknown_next", at_once)
+
+
+def count_no_duplicate(patch: pytest.MonkeyPatch) -> None:
+    """Buy again without saying that it may be the second time."""
+    patch.setattr(steps, "_doubled", lambda step, input_hash: None)
+
+
+def buy_again_what_was_given_up(patch: pytest.MonkeyPatch) -> None:
+    """Take what ended by the policy Fail for what is still to be made."""
+    real = desire._standing
+
+    def standing(step: StepStatus, *wish: Any, **further: Any) -> Any:
+        given_up = step.phase is StepPhase.FAILED and step.reason == Reason.OUTCOME_UNKNOWN
+        return desire.Standing.WANTED if given_up else real(step, *wish, **further)
+
+    patch.setattr(desire, "_standing", standing)
+    patch.setattr(purchase, "why_void", lambda offer, step, now: "an attempt is alive" if step.live else None)
+
+
+def find_at_any_time(patch: pytest.MonkeyPatch) -> None:
+    """Look for a lost job by what was asked for, whenever it was made."""
+    real = resolve._lost
+
+    async def lost(*attempt: Any) -> Any:
+        return replace(await real(*attempt), since=datetime(2026, 1, 1, tzinfo=UTC))
+
+    patch.setattr(resolve, "_lost", lost)
+
+
+def take_any_of_several(patch: pytest.MonkeyPatch) -> None:
+    """Take the first of several jobs that could be the lost one."""
+
+    def verdict(found: list[str], *, whole: bool) -> Any:
+        return Accepted(found[-1]) if found else NoTrace("nothing")
+
+    patch.setattr(replicate, "verdict", verdict)
+
+
+def take_what_another_has(patch: pytest.MonkeyPatch) -> None:
+    """Take over a job without asking whether another attempt has it."""
+    patch.setattr(resolve, "_taken", lambda world, attempt: ())
+
+
+def obey_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """Do what an annotation says as often as there is an occasion."""
+    real = resolve.order_for
+
+    def order(text: str | None, kind: StepKind, step: StepStatus) -> Any:
+        return real(text, kind, step.model_copy(update={"resolution": None}))
+
+    patch.setattr(resolve, "order_for", order)
+
+
+def ask_another_meanwhile(patch: pytest.MonkeyPatch) -> None:
+    """Let a fallback make what the first choice did not answer for."""
+    real = purchase._settle
+
+    async def settle(world: Any, attempt: Any, step: Any, provider: Any, outcome: Any) -> None:
+        wish = world.caches.scenes.get(attempt.scene).spec.wish(attempt.kind)
+        if isinstance(outcome, Unknown) and wish is not None and wish.fallbacks:
+            outcome = Rejected(Failure(FailureKind.UNAVAILABLE, outcome.message))
+        await real(world, attempt, step, provider, outcome)
+
+    patch.setattr(purchase, "_settle", settle)
+
+
 PLANTED: dict[Plant, str] = {
     skip_the_intent: "without an intent on record",
     ignore_the_resource_version: "a new attempt while the last one is|another attempt took its place",
@@ -174,6 +252,14 @@ PLANTED: dict[Plant, str] = {
     show_what_progress_is_now: "progress of .* fell",
     come_back_too_soon: "within a second",
     never_wake_an_orphan: "not over",
+    buy_again_before_the_grace: "before the grace is over",
+    count_no_duplicate: "is counted as bought twice",
+    buy_again_what_was_given_up: "is bought again unasked",
+    find_at_any_time: "is no job of this attempt|another attempt has it",
+    take_any_of_several: "is no job of this attempt",
+    take_what_another_has: "another attempt has it",
+    obey_for_ever: "is obeyed again",
+    ask_another_meanwhile: "submitted again while|is bought again",
 }
 
 

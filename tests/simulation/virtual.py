@@ -8,10 +8,12 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+EPOCH = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 STEP_SECONDS = 20e-6  # what one step takes; on a clock that stands still, a pause could round to nothing
 
 

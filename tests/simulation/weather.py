@@ -39,6 +39,8 @@ class Channel(StrEnum):
     CALLBACK = "callback"
     FILM = "film"
     JOB = "job"
+    LIST = "list"
+    """What vendors show of their jobs: late, in part, beside others that look the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,15 @@ class Outage:
     """A time in which a channel refuses everything."""
 
     channel: Channel
+    begins: float
+    ends: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drought:
+    """A time in which an account is empty."""
+
+    vendor: str
     begins: float
     ends: float
 
@@ -59,6 +70,7 @@ class Weather:
     calm_at: float
     rates: Mapping[Channel, float]
     outages: tuple[Outage, ...] = ()
+    droughts: tuple[Drought, ...] = ()
     drawn: dict[str, int] = field(default_factory=dict)
     """How many of which faults there were."""
 
@@ -81,6 +93,14 @@ class Weather:
         fate = self.dice.choice(TROUBLE)
         self._note(channel, fate)
         return fate
+
+    def broke(self, vendor: str) -> bool:
+        """Return whether nothing can be bought of a vendor since its account is empty."""
+        moment = self.clock()
+        empty = any(dry.vendor == vendor and dry.begins <= moment < dry.ends for dry in self.droughts)
+        if empty:
+            self._note(Channel.VENDOR, "broke")
+        return empty
 
     def bad(self, channel: Channel, part: float = 1.0) -> bool:
         """Draw whether something that can only be or not be goes wrong, at a part of the channel's rate."""

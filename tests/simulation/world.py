@@ -21,16 +21,19 @@ from simulation.apiserver import ApiServer
 from simulation.bucket import Bucket
 from simulation.market import Job, Line, Market
 from simulation.network import Fuse, Network
-from simulation.operating import BUCKET, EPOCH, RESYNC_SECONDS, Models, OperatorProcess, ambient
-from simulation.person import NAMESPACE, Person
+from simulation.operating import BUCKET, RESYNC_SECONDS, Models, OperatorProcess, ambient
+from simulation.person import KEYS, NAMESPACE, Person
 from simulation.rules import Rules
 from simulation.schedule import Death, Schedule, draw
 from simulation.sidecar import Courier, Sidecar
 from simulation.studio import installed
 from simulation.trace import Trace
-from simulation.virtual import VirtualLoop
+from simulation.vendors import VENDORS
+from simulation.vendors.google import ACCESS_TOKEN, robot
+from simulation.vendors.studio import SIGNING_KEY as STUDIO_SIGNING_KEY
+from simulation.virtual import EPOCH, VirtualLoop
 from simulation.weather import Weather
-from storyjob.api.resource import API_VERSION, CREDENTIALS_LABEL
+from storyjob.api.resource import CREDENTIALS_LABEL
 from storyjob.api.settings import Settings
 from storyjob.cluster.resources import PROVIDERS, SCENES, SECRETS, STORYJOBS
 
@@ -69,11 +72,23 @@ class Simulation:
         self._dice = random.Random(f"{seed}/lives")
         self.trace = Trace(loop.time)
         self.weather = Weather(
-            random.Random(f"{seed}/weather"), loop.time, schedule.calm_at, schedule.rates, schedule.outages
+            random.Random(f"{seed}/weather"),
+            loop.time,
+            schedule.calm_at,
+            schedule.rates,
+            schedule.outages,
+            schedule.droughts,
         )
         self.api = ApiServer(lambda: EPOCH + timedelta(seconds=loop.time()))
         bucket, network = Bucket(), Network(loop, self.weather)
-        self.market = Market(loop, self.weather, random.Random(f"{seed}/market"))
+        self.market = Market(
+            loop,
+            self.weather,
+            random.Random(f"{seed}/market"),
+            schedule.strict,
+            schedule.vendors_off,
+            {name: f"key-0-of-{name}" for name in schedule.providers},
+        )
         self.rules = Rules(
             self.api, self.market, bucket, self.trace, loop.stop, one_leader=schedule.leased or schedule.operators == 1
         )
@@ -92,9 +107,10 @@ class Simulation:
             self.rules.spins,
         )
         self.deaths = 0
-        self._person = Person(self.api, self.trace, random.Random(f"{seed}/person"))
+        self._judged_at, self._judged_over = -1, False
+        self._person = Person(self.api, self.market, self.trace, random.Random(f"{seed}/person"), loop.outside)
         self._sidecar = Sidecar(loop, network, self.api, self.weather, ambient(loop, random.Random(f"{seed}/sidecar")))
-        self._courier = Courier(loop, self.weather, self.market, self._sidecar, self.trace)
+        self._courier = Courier(loop, self.weather, self._sidecar, self.trace)
 
     def begin(self) -> None:
         """Fill the cluster, start the operators, and plan what people do."""
@@ -112,20 +128,24 @@ class Simulation:
             self.rules.violated("%s: %r", context["message"], context.get("exception"))
 
     def _furnish(self) -> None:
-        for namespace, name, data in (("stories", "keys", {"token": base64.b64encode(b"secret").decode()}),):
-            labels = {CREDENTIALS_LABEL: "true"}
-            self.api.create(SECRETS, namespace, {"metadata": {"name": name, "labels": labels}, "data": data})
+        secrets = {**self.market.keys, "studio-signing": STUDIO_SIGNING_KEY.decode()}
+        for spec in self._schedule.providers.values():
+            if spec["credentials"]["secretRef"]["key"] == "robot":
+                secrets["robot"], self.market.keys["vertex-veo"] = robot(), ACCESS_TOKEN
+        data = {name: base64.b64encode(value.encode()).decode() for name, value in secrets.items()}
+        labels = {CREDENTIALS_LABEL: "true"}
+        self.api.create(SECRETS, NAMESPACE, {"metadata": {"name": KEYS, "labels": labels}, "data": data})
         for name, spec in self._schedule.providers.items():
-            body = {"apiVersion": API_VERSION, "kind": "MediaProvider", "metadata": {"name": name}, "spec": spec}
-            self.api.create(PROVIDERS, NAMESPACE, body)
+            self._person.apply(PROVIDERS, name, spec)
         for number, story in enumerate(self._schedule.stories):
-            self._person.apply(f"story-{number}", story)
+            self._person.apply(STORYJOBS, f"story-{number}", story)
         self.market.started.append(self._called_back)
 
     def _called_back(self, line: Line, job: Job) -> None:
         self.trace.add(line.vendor, "takes %s for %s", job.job_id, line.token_hash[:8])
-        if line.callback_url:
-            self._courier.watch(job, line.callback_url)
+        calling = VENDORS[line.vendor].calls
+        if line.callback_url and calling is not None:
+            self._courier.watch(job, line.callback_url, calling)
 
     # Lives and deaths
 
@@ -175,7 +195,7 @@ class Simulation:
         if self.weather.calm and moment >= self._last_act():
             self._person.resume_all()
             self._person.settle(moment)
-        over = moment >= self._last_act() and self._is_over()
+        over = moment >= self._last_act() and self._is_over() and not self._models.network.under_way
         since = (since if since is not None else moment) if over else None
         if since is not None and moment - since >= QUIET:
             self.rules.check_end()
@@ -189,6 +209,12 @@ class Simulation:
         return max((act.at for act in self._schedule.acts), default=0.0)
 
     def _is_over(self) -> bool:
+        """Return whether nothing is left to be done, which only a write can change."""
+        if self._judged_at != self.api.writes:
+            self._judged_at, self._judged_over = self.api.writes, self._all_ended()
+        return self._judged_over
+
+    def _all_ended(self) -> bool:
         for story in self.api.all(STORYJOBS):
             status, meta = story["status"], story["metadata"]
             if "deletionTimestamp" in meta or status.get("observedGeneration") != meta["generation"]:
@@ -199,7 +225,7 @@ class Simulation:
             steps = scene["status"].get("steps", {}).values()
             if "deletionTimestamp" in scene["metadata"] or any(step.get("phase") in LIVE for step in steps):
                 return False
-        return not self._models.network.under_way
+        return True
 
     def standing(self) -> str:
         """Return how all stories and steps stand."""

@@ -19,6 +19,7 @@ Text = Annotated[str, Field(max_length=1024)]
 
 
 JOB_ID_LIMIT = 512  # characters
+FORMER_JOBS = 16  # of those that ended in the time in which a lost job is looked for there are fewer
 
 
 class StoryRef(ApiModel):
@@ -124,6 +125,14 @@ class StepStatus(ApiModel):
     provider: Annotated[str | None, Field(max_length=63, description="MediaProvider that was asked.")] = None
     model: Annotated[str | None, Field(max_length=200, description="Model that was asked.")] = None
     job_id: Annotated[str | None, Field(max_length=JOB_ID_LIMIT, description="The provider's name of the job.")] = None
+    former_jobs: Annotated[
+        list[Annotated[str, Field(max_length=JOB_ID_LIMIT, description="A job.")]] | None,
+        Field(
+            max_length=FORMER_JOBS,
+            description="The jobs of the newest attempts before this one, oldest first.",
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = None
     handles: Annotated[
         dict[str, Annotated[str, Field(max_length=1024)]] | None,
         Field(max_length=8, description="What else is needed to find the job at the provider."),

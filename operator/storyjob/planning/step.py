@@ -23,7 +23,7 @@ from typing import Any
 
 from storyjob.api.outcome import Accepted, Failure
 from storyjob.api.reasons import Reason
-from storyjob.api.scene import StepOutput, StepStatus
+from storyjob.api.scene import FORMER_JOBS, StepOutput, StepStatus
 from storyjob.api.step import StepPhase as P
 from storyjob.planning.cost import step_spent, text
 from storyjob.planning.retry import Again, Verdict
@@ -105,6 +105,7 @@ def intend(  # noqa: PLR0913 (one argument for each thing that must be known bef
         estimated_cost=text(estimated),
         previous_cost=text(step_spent(step)),
         possible_duplicate=text(_doubled(step, input_hash)),
+        former_jobs=_former_jobs(step),
         resolution=step.resolution,
         fallback=fallback,
         throttles=step.throttles if step.allowance == allowance else 0,
@@ -118,6 +119,12 @@ def _doubled(step: StepStatus, input_hash: str) -> Decimal | None:
     if step.lost_at is None or step.input_hash != input_hash:
         return before
     return (before or Decimal(0)) + Decimal(step.cost or step.estimated_cost or 0)
+
+
+def _former_jobs(step: StepStatus) -> list[str] | None:
+    """Return the jobs of all attempts so far: what is looked for next is none of them."""
+    jobs = [*(step.former_jobs or ()), *([step.job_id] if step.job_id else ())]
+    return jobs[-FORMER_JOBS:] or None
 
 
 def accept(step: StepStatus, accepted: Accepted, now: datetime) -> StepStatus:
@@ -226,6 +233,12 @@ def take(step: StepStatus, job_id: str, resolution: str, now: datetime) -> StepS
     return found.model_copy(update={"resolution": resolution})
 
 
+def decline(step: StepStatus, message: str, resolution: str, now: datetime) -> StepStatus:
+    """Return the step for which a person named a job that cannot be its own: it stays unknown, the order is done."""
+    lost = lose(step, Reason.OUTCOME_UNKNOWN, message, now)
+    return lost.model_copy(update={"resolution": resolution})
+
+
 def reuse(step: StepStatus, *, input_hash: str, output: StepOutput, model: str | None, now: datetime) -> StepStatus:
     """Return the step served from the bucket: nothing was bought."""
     fresh = StepStatus(
@@ -239,6 +252,7 @@ def reuse(step: StepStatus, *, input_hash: str, output: StepOutput, model: str |
         output=output,
         reused=True,
         possible_duplicate=step.possible_duplicate,
+        former_jobs=_former_jobs(step),
         resolution=step.resolution,
     )
     return _move(fresh, Event.REUSE, P.SUCCEEDED)

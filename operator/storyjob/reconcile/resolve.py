@@ -72,8 +72,12 @@ async def _keep_found(world: World, attempt: AttemptRef, step: StepStatus, resul
 
 
 async def take(world: World, attempt: AttemptRef, action: Take) -> None:
-    """Take over the job that a person named."""
+    """Take over the job that a person named, unless it is known to be another attempt's: each is paid for by itself."""
     mark = resolution_mark(action.order.text)
+    if (owner := dict(_taken(world, attempt)).get(action.job_id)) is not None:
+        message = f"{action.job_id} is the job of {owner}, so it cannot be this one's; name another or say resubmit"
+        await remember(world, attempt, lambda step: turns.decline(step, message, mark, now()))
+        return
     await remember(world, attempt, lambda step: turns.take(step, action.job_id, mark, now()))
 
 
@@ -101,7 +105,7 @@ async def _lost(world: World, attempt: AttemptRef, step: StepStatus) -> Lost:
         since=began - CLOCKS_DIFFER,
         until=until,
         request=await _request(world, attempt, step),
-        taken=frozenset(_taken(world, attempt)),
+        taken=frozenset(job_id for job_id, _ in _taken(world, attempt)),
     )
 
 
@@ -121,9 +125,11 @@ async def _request(world: World, attempt: AttemptRef, step: StepStatus) -> Reque
         return None
 
 
-def _taken(world: World, attempt: AttemptRef) -> Iterator[str]:
+def _taken(world: World, attempt: AttemptRef) -> Iterator[tuple[str, str]]:
+    """Yield the jobs of all other attempts, each with whose it is."""
     for scene in world.caches.scenes:
         for kind in StepKind:
-            step = scene.step(kind)
+            step, whose = scene.step(kind), f"{scene.metadata.name} {kind}"
+            yield from ((job_id, f"an earlier attempt at {whose}") for job_id in step.former_jobs or ())
             if step.job_id is not None and step.token_hash != attempt.token_hash:
-                yield step.job_id
+                yield step.job_id, whose

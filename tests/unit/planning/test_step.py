@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from storyjob.api.outcome import Accepted, Failure, FailureKind
 from storyjob.api.reasons import Reason
-from storyjob.api.scene import StepStatus
+from storyjob.api.scene import FORMER_JOBS, StepStatus
 from storyjob.api.step import StepPhase as P
 from storyjob.planning import step as turns
 from storyjob.planning.cost import step_spent
@@ -129,7 +129,7 @@ def test_no_sequence_of_turns_has_two_attempts_alive(moves: list[tuple[Event, P]
         assert step_spent(step) >= 0
 
 
-def test_an_attempt_begins_with_nothing_of_the_one_before() -> None:
+def test_an_attempt_begins_with_nothing_but_the_costs_and_the_job_of_the_one_before() -> None:
     before = a_step(
         P.SUCCEEDED, output=an_output(), callback=a_callback(), job_id="old", finished_at=NOW, reason="x", message="y"
     )
@@ -145,6 +145,7 @@ def test_an_attempt_begins_with_nothing_of_the_one_before() -> None:
         intent_at=at(9),
         estimated_cost="0.02",
         previous_cost="0",
+        former_jobs=["old"],
     )
 
 
@@ -238,6 +239,15 @@ def test_what_is_bought_again_unknown_counts_as_a_possible_duplicate_each_time()
 
 def test_another_wish_is_no_duplicate_of_what_was_given_up() -> None:
     assert intend(abandon(lost(input_hash=a_hash("old")), again=True)).possible_duplicate is None
+
+
+def test_the_jobs_of_earlier_attempts_stay_known() -> None:
+    step = a_step(P.WAITING, job_id="job-1")
+    second = intend(step).model_copy(update={"phase": P.WAITING})
+    third = intend(second.model_copy(update={"job_id": "job-2"}))
+    assert (second.former_jobs, third.former_jobs, third.job_id) == (["job-1"], ["job-1", "job-2"], None)
+    many = [f"job-{number}" for number in range(FORMER_JOBS)]
+    assert intend(a_step(P.WAITING, job_id="new", former_jobs=many)).former_jobs == [*many[1:], "new"]
 
 
 def test_an_order_that_was_obeyed_is_remembered_over_the_next_attempts() -> None:

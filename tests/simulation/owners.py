@@ -1,0 +1,66 @@
+"""The promise about jobs: what is on record of an attempt is its own job, and never another attempt's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from simulation.doubts import StepKey
+from simulation.market import Job, Market
+
+SEEN_WITHIN = 30.0  # seconds; longer than any watch is behind
+
+
+@dataclass(slots=True)
+class Attempted:
+    """An attempt that was on record."""
+
+    step: StepKey
+    input_hash: str | None
+    jobs: dict[str, float] = field(default_factory=dict)
+    """When each was first on record."""
+    outputs: set[str] = field(default_factory=set)
+
+
+class Owners:
+    """Says whose job is whose. ``exists`` tells whether a step is still there."""
+
+    def __init__(
+        self,
+        market: Market,
+        attempts: Mapping[str, Attempted],
+        exists: Callable[[StepKey], bool],
+        violated: Callable[..., None],
+    ) -> None:
+        self._market = market
+        self._attempts = attempts
+        self._exists = exists
+        self._violated = violated
+
+    def check(self, step: StepKey, token: str, name: str, named: Collection[str]) -> None:
+        """Check that a job is an attempt's own, or that a person ``named`` it, and that nobody else has it.
+
+        An attempt that got no job may take a stranger's that looks like it and was made at that time: nothing that a
+        list shows could tell the two apart.
+        """
+        own = next((line for line in self._market.lines if line.token_hash == token), None)
+        if own is not None and own.job is not None and own.job.name == name:
+            return
+        job = self._market.jobs.get(name.rpartition("/")[2])
+        if job is not None and any(self._has(other, token, name, named) for other in self._attempts):
+            self._violated("%s: %s is on record, and another attempt has it", step, name)
+        twin = job is not None and own is not None and own.job is None and _looks_like(job, own.sent_at)
+        if not twin and name not in named:
+            self._violated("%s: %s is on record, and is no job of this attempt", step, name)
+
+    def _has(self, other: str, token: str, name: str, named: Collection[str]) -> bool:
+        known = self._attempts[other]
+        since = known.jobs.get(name)
+        if other == token or since is None or not self._exists(known.step):
+            return False
+        # Nobody can stop a person who names a step's job in the very moment in which the step itself hears of it.
+        return name not in named or self._market.loop.time() - since > SEEN_WITHIN
+
+
+def _looks_like(job: Job, sent_at: float) -> bool:
+    return job.stranger and job.begins_at >= sent_at
