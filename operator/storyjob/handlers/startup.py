@@ -22,9 +22,12 @@ from storyjob.handlers.storage import NoDiffs
 from storyjob.handlers.timers import register_timers
 from storyjob.handlers.watch import register_watches
 from storyjob.reconcile.assemble import assemble
+from storyjob.reconcile.census import Census
 from storyjob.reconcile.leadership import lead
+from storyjob.reconcile.metrics import REGISTRY
 from storyjob.reconcile.operator import Operator
 from storyjob.reconcile.rights import needed
+from storyjob.tracing.setup import tracer_from_environment
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +41,8 @@ async def run(settings: Settings) -> None:
     instance = settings.instance or socket.gethostname()
     operator = Operator(await assemble(settings, instance))
     world, probes = operator.world, Probes(settings)
+    world.tracer = tracer_from_environment()
+    REGISTRY.register(Census(world))
     try:
         await probes.start()
         rights = needed(settings.namespace, settings.watch_namespaces or (None,), settings.lease_name)
@@ -48,6 +53,7 @@ async def run(settings: Settings) -> None:
         terms = Terms(settings.namespace, settings.lease_name, instance, settings.lease_seconds)
         await _serve(operator, settings, Lease(world.cluster, terms))
     finally:
+        await world.tracer.close()
         await probes.stop()
         await world.cluster.close()
         shutil.rmtree(world.work_dir, ignore_errors=True)

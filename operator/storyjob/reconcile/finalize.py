@@ -24,6 +24,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import wake
 from storyjob.reconcile.tasks import Pool
+from storyjob.reconcile.telemetry import story_gone
 from storyjob.reconcile.world import World, provider_key
 
 _log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ async def finalize_story(world: World, story: StoryJob) -> None:
     written = await set_finalizer(world.cluster, STORYJOBS, story.metadata, JOBS_FINALIZER, present=False)
     if written is not None:
         world.caches.stories.put(StoryJob.model_validate(written))
+        story_gone(world, story)
 
 
 async def delete_scene(world: World, scene: Scene) -> None:

@@ -49,6 +49,7 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
 
 
 async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
+    made_at = now()
     with tempfile.TemporaryDirectory(dir=world.work_dir, prefix="result-") as folder:
         job = job_id or step.job_id
         try:
@@ -68,7 +69,7 @@ async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Res
     metrics.STORED_BYTES.labels(attempt.kind).inc(record.bytes)
     output = step_output(world, record)
     with crossing(Act.SUCCEEDED):
-        await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id))
+        await remember(world, attempt, lambda fresh: turns.store(fresh, output, result.cost, now(), job_id, made_at))
     world.stored(step.input_hash)
 
 

@@ -150,10 +150,6 @@ class Operator:
         """While the bucket refuses, ask it again and again; once it takes a write, go on buying."""
         world = self._world
         while True:
-            metrics.QUEUE_DEPTH.set(len(world.queue))
-            metrics.TASKS.set(len(world.tasks))
-            metrics.API_WRITES.set(world.cluster.writes)
-            metrics.BUCKET_REFUSES.set(world.gate.storage is not None)
             if world.gate.storage is not None:
                 await self.bucket_works()
             await asyncio.sleep(BUCKET_SECONDS)

@@ -23,6 +23,7 @@ from storyjob.reconcile.purchase import purchase
 from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.signing import publish_signing_key
 from storyjob.reconcile.tasks import Pool
+from storyjob.reconcile.telemetry import waited
 from storyjob.reconcile.world import World, holds_slot
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def _admit(world: World, provider: MediaProvider) -> None:
     room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying, circuit, halt, unanswered)
     admission: Admission = admit(offers, room, moment)
     world.desk.started[key] = [*started, *(moment for _ in admission.admitted)]
+    waited(world, provider, offers, admission.admitted)
     _take(world, key, admission.admitted)
     for offer in admission.admitted:
         _begin(world, provider, offer)

@@ -14,6 +14,7 @@ from storyjob.killpoint import Act, crossing
 from storyjob.planning.ending import FilmState
 from storyjob.planning.retry import pause_after
 from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.telemetry import story_moved
 from storyjob.reconcile.world import World
 
 INTERVAL = 1.0  # seconds
@@ -42,6 +43,7 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
         return
     fresh = StoryJob.model_validate(written)
     world.caches.stories.put(fresh)
+    story_moved(world, story.status, fresh)
     await _tell(world, story.status, fresh)
 
 

@@ -24,12 +24,12 @@ from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
 from storyjob.planning.retry import FREE, after_rejection
 from storyjob.providers.base import Attempt, Provider, Request
-from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.halts import note_answer
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.remember import remember, write_step
 from storyjob.reconcile.requests import build_request, first_maker, still_hash
+from storyjob.reconcile.telemetry import answered, asked_to_pause, request_to
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ async def _submit(
             Failure(FailureKind.UNAVAILABLE, "The operator stopped or lost its lease; nothing was asked for.")
         )
     try:
-        with crossing(Act.SUBMIT):
+        with crossing(Act.SUBMIT), request_to(world, key_of(provider), "submit"):
             outcome = await adapter.submit(request, Attempt(token, url, seconds, priority))
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
         _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)
@@ -151,8 +151,8 @@ async def _settle(
             await _rejected(world, attempt, key_of(provider), failure)
         case Unknown(message):
             await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message, now()))
+    answered(provider.spec.type, attempt.kind, outcome)
     word = type(outcome).__name__.lower()
-    metrics.SUBMISSIONS.labels(provider.spec.type, attempt.kind, word).inc()
     _log.info("%s %s: %s", attempt.scene.name, attempt.kind, word, extra={"action": "submit"})
 
 
@@ -173,4 +173,5 @@ async def _rejected(world: World, attempt: AttemptRef, provider: Key, failure: F
 
     if failure.kind in FREE and failure.retry_after:
         world.desk.pause(provider, failure.retry_after)
+        asked_to_pause(world, provider)
     await remember(world, attempt, turn)
