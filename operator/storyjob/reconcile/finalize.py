@@ -20,7 +20,7 @@ from storyjob.cluster.resources import SCENES, STORYJOBS
 from storyjob.planning.cost import scene_duplicate, scene_spent, text
 from storyjob.planning.live import must_stop
 from storyjob.reconcile import watchover
-from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.attempt import AttemptRef, about_step
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import wake
 from storyjob.reconcile.tasks import Pool
@@ -91,7 +91,7 @@ async def _stopped(world: World, scene: Scene) -> bool:
     if overdue:
         jobs = ", ".join(f"{kind} {scene.step(kind).job_id or 'without a known job'}" for kind in running)
         note = f"Not confirmed as ended within {GIVE_UP_SECONDS} s of the deletion: {jobs}. It may still be charged."
-        await world.events.tell("Scene", scene.metadata, Reason.DELETING, note, level="Warning")
+        await world.events.tell("Scene", scene.metadata, Reason.DELETING, note, level="Warning", occasion="")
         return True
     for kind in running:
         _cancel(world, scene, kind)
@@ -108,9 +108,10 @@ def _cancel(world: World, scene: Scene, kind: StepKind) -> None:
     if not stop and asked is not None and now() < asked + timedelta(seconds=LOOK_AGAIN_SECONDS):
         return
     work = watchover.stop if stop else watchover.ask
-    world.tasks.start(
-        attempt.step, Pool.ASK, partial(work, world, attempt, step, provider), then=lambda: wake(world, scene)
-    )
+    with about_step(scene, kind):
+        world.tasks.start(
+            attempt.step, Pool.ASK, partial(work, world, attempt, step, provider), then=lambda: wake(world, scene)
+        )
 
 
 async def _settle(world: World, story: StoryJob, scene: Scene) -> None:

@@ -17,6 +17,7 @@ from storyjob.cluster.resources import PROVIDERS
 from storyjob.planning.admission import CLOSED, MINUTE, Admission, Room, admit
 from storyjob.planning.plan import Offer
 from storyjob.planning.view import StepId
+from storyjob.reconcile.attempt import about_step
 from storyjob.reconcile.halts import lift_if_mended
 from storyjob.reconcile.providerstatus import write_provider_status
 from storyjob.reconcile.purchase import purchase
@@ -85,7 +86,9 @@ def _begin(world: World, provider: MediaProvider, offer: Offer) -> None:
         world.enqueue(Kind.STORY, story)
         world.enqueue(Kind.PROVIDER, key_of(provider))
 
-    if world.tasks.start(name, Pool.PURCHASE, partial(purchase, world, scene, provider, offer), ended):
+    with about_step(scene, name.kind, attempt=scene.step(name.kind).attempt + 1):
+        begun = world.tasks.start(name, Pool.PURCHASE, partial(purchase, world, scene, provider, offer), ended)
+    if begun:
         world.desk.buying[name] = (key_of(provider), offer.input_hash)
 
 
@@ -126,7 +129,7 @@ async def _let_go(world: World, provider: MediaProvider) -> None:
     running = _under_way(world, provider, now())
     if running:
         note = f"{len(running)} generations are under way; the provider goes when they have ended."
-        await world.events.tell("MediaProvider", provider.metadata, Reason.IN_USE, note)
+        await world.events.tell("MediaProvider", provider.metadata, Reason.IN_USE, note, occasion="")
         # kopf runs no timer for what is being deleted.
         world.enqueue(Kind.PROVIDER, key_of(provider), LOOK_AGAIN_SECONDS)
         return

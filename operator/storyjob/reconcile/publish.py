@@ -68,7 +68,14 @@ async def _tell(world: World, before: StoryJobStatus, story: StoryJob) -> None:
     known = {(condition.type, condition.reason) for condition in before.conditions}
     for condition in story.status.conditions:
         if condition.type in TROUBLE and (condition.type, condition.reason) not in known:
-            await world.events.tell("StoryJob", story.metadata, condition.reason, condition.message, level="Warning")
+            await world.events.tell(
+                "StoryJob",
+                story.metadata,
+                condition.reason,
+                condition.message,
+                level="Warning",
+                occasion=condition.last_transition_time.isoformat(),
+            )
     phase = story.status.phase
     if phase != before.phase and phase not in (None, "Failed"):
         ready = next((c.reason for c in story.status.conditions if c.type == ConditionType.READY), phase)

@@ -52,7 +52,7 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
         request = await build_request(world, scene, offer.step.kind, way)
     except (CredentialsError, StorageError) as error:
         _log.warning("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error)
-        await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning")
+        await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning", occasion="")
         await asyncio.sleep(NOT_NOW_SECONDS)
         return
     if input_hash(scene.spec, offer.step.kind, made_by, still_hash(scene)) != offer.input_hash:

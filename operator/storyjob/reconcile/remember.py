@@ -56,7 +56,9 @@ async def _tell(world: World, scene: Scene, kind: StepKind) -> None:
     step = scene.step(kind)
     if step.phase in (StepPhase.FAILED, StepPhase.OUTCOME_UNKNOWN):
         note = f"{kind}: {step.message or step.reason}"
-        await world.events.tell("Scene", scene.metadata, step.reason or step.phase, note, level="Warning")
+        await world.events.tell(
+            "Scene", scene.metadata, step.reason or step.phase, note, level="Warning", occasion=str(step.attempt)
+        )
 
 
 async def write_roll_up(world: World, scene: Scene) -> None:

@@ -33,7 +33,9 @@ async def measure_source(world: World, scene: Scene, uri: str, asked: str | None
         output = await _measured(world, scene.metadata.namespace, uri)
     except (InvalidInput, StorageError, MediaError) as error:
         world.desk.sources[scene.metadata.uid] = SourceError(uri, str(error), now(), asked)
-        await world.events.tell("Scene", scene.metadata, Reason.SOURCE, str(error), level="Warning")
+        await world.events.tell(
+            "Scene", scene.metadata, Reason.SOURCE, str(error), level="Warning", occasion=asked or ""
+        )
         return
     world.desk.sources.pop(scene.metadata.uid, None)
 

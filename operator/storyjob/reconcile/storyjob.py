@@ -27,6 +27,7 @@ from storyjob.planning.story import plan_story
 from storyjob.planning.storystatus import Facts, story_status
 from storyjob.planning.validate import Problem, graph_problems
 from storyjob.planning.view import ProviderView, StepId, StoryView
+from storyjob.reconcile.attempt import about_step
 from storyjob.reconcile.children import align_children, make_children
 from storyjob.reconcile.film import tend_film
 from storyjob.reconcile.finalize import finalize_story
@@ -167,12 +168,13 @@ def _by_name(world: World, story: StoryJob) -> dict[str, Scene]:
 def _start_searches(world: World, view: StoryView, plan: StoryPlan) -> None:
     for search in plan.searches:
         scene = view.scenes[search.scene]
-        world.tasks.start(
-            ("look-up", search.step),
-            Pool.LOOK_UP,
-            partial(look_up, world, scene, search),
-            then=lambda: world.enqueue(Kind.STORY, key_of(view.story)),
-        )
+        with about_step(scene, search.step.kind):
+            world.tasks.start(
+                ("look-up", search.step),
+                Pool.LOOK_UP,
+                partial(look_up, world, scene, search),
+                then=lambda: world.enqueue(Kind.STORY, key_of(view.story)),
+            )
 
 
 def _start_sources(world: World, view: StoryView) -> None:

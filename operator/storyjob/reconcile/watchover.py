@@ -127,7 +127,7 @@ async def _not_told(world: World, attempt: AttemptRef, step: StepStatus, observa
     scene = world.caches.scenes.get(attempt.scene)
     if failure.kind is FailureKind.INVALID and scene is not None:
         note = f"{attempt.kind}: {failure.message}"
-        await world.events.tell("Scene", scene.metadata, Reason.INVALID_REQUEST, note, level="Warning")
+        await world.events.tell("Scene", scene.metadata, Reason.INVALID_REQUEST, note, level="Warning", occasion="")
 
 
 async def _ended_badly(world: World, attempt: AttemptRef, step: StepStatus, observation: Observation) -> None:
