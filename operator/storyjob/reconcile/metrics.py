@@ -87,6 +87,12 @@ STORY_SECONDS = Histogram(
     buckets=STORY,
     registry=REGISTRY,
 )
+LAST_END = Gauge(
+    "storyjob_last_end_timestamp_seconds",
+    "When an attempt or a story ended last; the start of the process before the first.",
+    registry=REGISTRY,
+)
+LAST_END.set_to_current_time()
 RECONCILES = Counter("storyjob_reconciles", "Reconciles, by kind and result.", ["kind", "result"], registry=REGISTRY)
 RECONCILE_SECONDS = Histogram(
     "storyjob_reconcile_seconds",

@@ -36,6 +36,7 @@ def step_ended(world: World, scene: Scene, kind: StepKind) -> None:
     step = scene.step(kind)
     if not step.reused and step.intent_at is not None and step.finished_at is not None:
         vendor, model = _maker(world, scene, kind) or "", metrics.model_label(step.model)
+        metrics.LAST_END.set_to_current_time()
         metrics.ATTEMPTS.labels(vendor, kind, step.phase).inc()
         metrics.SPEND.labels(vendor, model).inc(float(step.cost or 0))
         if step.phase is StepPhase.SUCCEEDED:
@@ -48,6 +49,7 @@ def story_moved(world: World, before: StoryJobStatus, story: StoryJob) -> None:
     """Take in a new status of a story: an end, or an edit or retry that took the place of a run under way."""
     after = story.status
     if after.completion_time is not None and after.completion_time != before.completion_time:
+        metrics.LAST_END.set_to_current_time()
         if after.start_time is not None:
             took = (after.completion_time - after.start_time).total_seconds()
             metrics.STORY_SECONDS.labels(after.phase or "").observe(max(0.0, took))
