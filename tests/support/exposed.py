@@ -8,6 +8,7 @@ from typing import cast
 from prometheus_client.core import Metric
 
 from storyjob.ambient import now
+from storyjob.reconcile import metrics
 from storyjob.reconcile.census import Census
 from storyjob.reconcile.metrics import REGISTRY
 from storyjob.reconcile.world import Caches, Desk, Gate, World
@@ -25,15 +26,23 @@ def an_empty_world() -> World:
 
 def families() -> list[Metric]:
     """Return the families of both processes."""
-    metrics = Metrics()
+    webhook = Metrics()
     for name in ("scenes", "waiting", "providers"):
-        metrics.watch_size(name, "A size.", lambda: 0.0)
-    return [*REGISTRY.collect(), *Census(an_empty_world()).collect(), *metrics.registry.collect()]
+        webhook.watch_size(name, "A size.", lambda: 0.0)
+    return [*REGISTRY.collect(), *Census(an_empty_world()).collect(), *webhook.registry.collect()]
 
 
 def exposed_name(family: Metric) -> str:
     """Return the name under which people know a family: counters with their suffix."""
     return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def labels_of(family: Metric) -> list[str]:
+    """Return the labels of a family; those that have no sample yet only their metric knows."""
+    if family.samples:
+        return sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+    metric = next(each for each in vars(metrics).values() if getattr(each, "_name", None) == family.name)
+    return sorted(metric._labelnames)
 
 
 def samples() -> set[str]:

@@ -136,8 +136,8 @@ def test_after_a_kill_it_is_still_one_trace_with_each_step_once(place: Place, co
 
 
 def test_a_restart_repeats_no_event(place: Place) -> None:
-    place.providers("pictures")
     bad = place.provider("pictures", name=f"locked-{place.tag}", credentials={"secretRef": {"name": "no", "key": "k"}})
+    place.providers("pictures")
     lost = place.story(name="lost")
     lost["spec"]["scenes"] = [{"name": "own", "source": {"uri": f"s3://{place.stage.bucket.name}/nowhere.mp4"}}]
     name = place.apply(lost)["metadata"]["name"]
@@ -163,7 +163,7 @@ def test_a_restart_repeats_no_event(place: Place) -> None:
 
 def test_every_line_is_json_that_names_its_object_and_holds_no_secret(place: Place) -> None:
     place.providers("pictures", "voice")
-    place.stage.fault("error", status=500, match={"vendor": "elevenlabs", "prompt_contains": f"{place.tag} hill"})
+    place.stage.fault("accept-then-drop", match={"vendor": "elevenlabs", "prompt_contains": f"{place.tag} hill"})
     name = place.make(place.scene("hill", "image", "audio"), place.scene("lake"))
     place.phase_until(name, "lake", "Succeeded")
     place.phase_until(name, "hill", "OutcomeUnknown", "audio")
