@@ -35,7 +35,7 @@ from storyjob.reconcile.lookup import look_up
 from storyjob.reconcile.publish import publish
 from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.remember import write_roll_up
-from storyjob.reconcile.source import measure_source
+from storyjob.reconcile.source import measure_source, source_errors
 from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.world import Wishes, World
 
@@ -134,7 +134,7 @@ async def _gather(world: World, story: StoryJob, wishes: Wishes, *, may_buy: boo
         searching=frozenset(name[1] for name in searching if name[1].scene_uid in uids),
         look_ups=world.desk.look_ups,
         being_bought=world.being_bought(story.metadata.namespace),
-        source_errors={uid: error.message for uid in uids if (error := world.desk.sources.get(uid)) is not None},
+        source_errors=source_errors(world, story, scenes.values()),
         may_buy=may_buy,
     )
 
