@@ -14,12 +14,12 @@ RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --disable-
 WORKDIR /source
 # What we depend on changes rarely and our code often: two layers, of which the first one is kept.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra ffmpeg --extra speech --no-install-project
+RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra ffmpeg --extra speech --extra otel --no-install-project
 COPY crds crds
 COPY examples examples
 COPY operator operator
 COPY webhook webhook
-RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra ffmpeg --extra speech --no-editable
+RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra ffmpeg --extra speech --extra otel --no-editable
 # The definitions of some 400 other services of AWS: 25 MB that nobody here reads. The credential chain needs sts and sso.
 RUN find /opt/storyjob/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
       ! -name s3 ! -name sts ! -name sso ! -name sso-oidc -exec rm -r {} + \

@@ -105,7 +105,7 @@ release-files: setup ## Write what a release consists of to dist/, publish nothi
 	rm -rf dist && mkdir dist
 	$(HELM) package charts/storyjob --destination dist
 	$(RUN) storyjob crds > dist/storyjob-crds.yaml
-	$(UV) export --quiet --frozen --no-default-groups --extra ffmpeg --extra speech --format cyclonedx1.5 > dist/storyjob-sbom.cdx.json
+	$(UV) export --quiet --frozen --no-default-groups --extra ffmpeg --extra speech --extra otel --format cyclonedx1.5 > dist/storyjob-sbom.cdx.json
 	$(UV) build --quiet --out-dir dist
 
 chart-docs: setup ## Write the chart's README anew from its values (needs helm-docs)

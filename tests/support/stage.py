@@ -49,6 +49,7 @@ class Stage:
         self.api = ApiServer.of(cluster)
         simulator, callbacks, internal, metrics = free_ports(4)
         self.simulator_url = f"http://{LOOPBACK}:{simulator}"
+        self.metrics_urls = [f"http://{LOOPBACK}:{port}/metrics" for port in (metrics, internal)]
         self.http = httpx.Client(base_url=self.simulator_url, trust_env=False, timeout=60.0)
         environment = self._environment(simulator, callbacks, internal, metrics) | dict(casting.settings)
         if not casting.webhook:
@@ -114,6 +115,10 @@ class Stage:
         """Let something go wrong at a vendor; see ``storyjob/simulator/fault.py``."""
         answer = self.http.post("/_sim/faults", json=[{"fault": fault, **more}])
         assert answer.status_code == 201, answer.text
+
+    def metrics(self) -> list[str]:
+        """Return what operator and sidecar expose."""
+        return [httpx.get(url, trust_env=False).raise_for_status().text for url in self.metrics_urls]
 
     def ledger(self, text: str = "") -> list[Json]:
         """Return the submissions that reached the vendors whose text holds ``text``, oldest first."""

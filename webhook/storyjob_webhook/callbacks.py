@@ -19,6 +19,7 @@ from storyjob.api.outcome import Callback
 from storyjob.api.step import StepKind
 from storyjob.providers.signatures import judge
 from storyjob.providers.webhook_scheme import Scheme
+from storyjob.subject import about
 from storyjob_webhook.accounts import Account, AccountIndex
 from storyjob_webhook.bodies import Bodies
 from storyjob_webhook.keys import SigningKeys
@@ -96,6 +97,11 @@ class Callbacks:
     async def _judge(self, request: web.Request, tally: Tally) -> Result:
         target = parse_target(request)
         scene = await self._scene(target)
+        key = scene.key
+        with about(kind="Scene", namespace=key.namespace, name=key.name, uid=target.uid, step=target.step.value):
+            return await self._believe(request, tally, target, scene)
+
+    async def _believe(self, request: web.Request, tally: Tally, target: Target, scene: SceneEntry) -> Result:
         account = self._accounts.get(scene.key.namespace, scene.attempts[target.step].provider)
         if account is None:
             raise try_later("ProviderUnknown", "the provider is not known yet; send it again")

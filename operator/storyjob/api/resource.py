@@ -25,6 +25,9 @@ RETRY_ANNOTATION = f"{GROUP}/retry"
 RESOLVE_ANNOTATION = f"{GROUP}/resolve"
 """On a Scene: what to do about its steps of unknown outcome; `resubmit`, `fail`, or the id of the job."""
 
+TRACEPARENT_ANNOTATIONS = (f"{GROUP}/traceparent", "tracing.k8s.io/traceparent")
+"""On a StoryJob: the W3C trace context that its trace goes on from. The second key is that of KEP-5915."""
+
 RETRY_LIMIT = 256  # characters
 
 STORY_LABEL = f"{GROUP}/story"

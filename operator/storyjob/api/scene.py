@@ -139,9 +139,7 @@ class StepStatus(ApiModel):
     ] = None
     intent_at: Annotated[Moment | None, Field(description="When it was decided to buy.")] = None
     submitted_at: Annotated[Moment | None, Field(description="When the provider took the job.")] = None
-    made_at: Annotated[Moment | None, Field(description="When a result was seen that could not be stored at once.")] = (
-        None
-    )
+    made_at: Annotated[Moment | None, Field(description="When its result was first seen.")] = None
     finished_at: Annotated[Moment | None, Field(description="When the bytes were stored, or the attempt failed.")] = (
         None
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,18 @@ if TYPE_CHECKING:
     from storyjob.api.settings import Settings
 
 
-def configured() -> Settings:
+def _known(value: str | None) -> str | None:
+    if value not in (None, "text", "json"):
+        raise typer.BadParameter(f"{value!r} is neither text nor json")
+    return value
+
+
+LogFormat = Annotated[
+    str | None, typer.Option("--log-format", help="text or json; else STORYJOB_LOG_FORMAT.", callback=_known)
+]
+
+
+def configured(log_format: str | None = None) -> Settings:
     """Return the settings with logging set up; ends the process naming every variable that is wrong."""
     from pydantic import ValidationError
 
@@ -25,7 +36,7 @@ def configured() -> Settings:
             variable = "STORYJOB_" + "_".join(str(part) for part in problem["loc"]).upper()
             typer.echo(f"{variable}: {problem['msg']}", err=True)
         raise typer.Exit(2) from error
-    configure(settings.log_format)
+    configure(log_format or settings.log_format)
     return settings
 
 

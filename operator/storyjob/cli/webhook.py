@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 import typer
 
+from storyjob.cli.process import LogFormat, configured, run_to_the_end
 
-def webhook() -> None:
+
+def webhook(log_format: LogFormat = None) -> None:
     """Take the providers' callbacks, and serve the HTTP API. Settings come from STORYJOB_* variables."""
     from storyjob.api.errors import StoryJobError
-    from storyjob.cli.process import configured, run_to_the_end
     from storyjob_webhook.sidecar import run
 
-    settings = configured()
+    settings = configured(log_format)
     try:
         run_to_the_end(run(settings))
     except (StoryJobError, OSError) as error:
-        typer.echo(f"storyjob webhook: {error}", err=True)
+        logging.getLogger("storyjob.webhook").error("the process ends: %s", error, extra={"action": "end"})
         raise typer.Exit(1) from error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 from storyjob.ambient import now, random_hex
 from storyjob.api.resource import API_VERSION, ObjectMeta
 from storyjob.cluster.client import Cluster
-from storyjob.cluster.errors import ClusterError
+from storyjob.cluster.errors import ClusterError, Conflict
 from storyjob.cluster.resources import EVENTS
 
 _log = logging.getLogger(__name__)
@@ -26,16 +27,47 @@ class Events:
         self._last: dict[tuple[str, str], str] = {}
 
     async def tell(
-        self, kind: str, meta: ObjectMeta, reason: str, note: str, *, level: Literal["Normal", "Warning"] = "Normal"
+        self,
+        kind: str,
+        meta: ObjectMeta,
+        reason: str,
+        note: str,
+        *,
+        level: Literal["Normal", "Warning"] = "Normal",
+        occasion: str | None = None,
     ) -> None:
-        """Write an event about an object; a warning not again while it says the same as the last of its reason."""
-        if level == "Warning" and self._last.get((meta.uid, reason)) == note:
+        """Write an event about an object.
+
+        With an ``occasion`` the same is said once, whoever asks however often: its name follows from what it says, so
+        that after a restart the API server knows that it was said. Without one it is a transition that was written
+        just now, and cannot happen twice.
+        """
+        suffix = random_hex(8) if occasion is None else _digest(meta.uid, reason, note, occasion)
+        if occasion is not None and self._last.get((meta.uid, reason)) == suffix:
             return
-        self._last[meta.uid, reason] = note
-        body = {
+        self._last[meta.uid, reason] = suffix
+        try:
+            await self._cluster.create(
+                EVENTS,
+                meta.namespace,
+                self._body(kind, meta, reason, note, level)
+                | {
+                    "metadata": {"name": f"{meta.name}.{suffix}", "namespace": meta.namespace},
+                },
+            )
+        except Conflict:
+            _log.debug("event %s about %s %s was written before", reason, kind, meta.name)
+        except ClusterError as error:
+            _log.warning("event %s about %s %s could not be written: %s", reason, kind, meta.name, error)
+
+    def forget(self, uid: str) -> None:
+        """Drop what is remembered about an object that is gone."""
+        self._last = {key: suffix for key, suffix in self._last.items() if key[0] != uid}
+
+    def _body(self, kind: str, meta: ObjectMeta, reason: str, note: str, level: str) -> dict[str, Any]:
+        return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{meta.name}.{random_hex(8)}", "namespace": meta.namespace},
             "eventTime": now().isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,
@@ -51,11 +83,7 @@ class Events:
                 "uid": meta.uid,
             },
         }
-        try:
-            await self._cluster.create(EVENTS, meta.namespace, body)
-        except ClusterError as error:
-            _log.warning("event %s about %s %s could not be written: %s", reason, kind, meta.name, error)
 
-    def forget(self, uid: str) -> None:
-        """Drop what is remembered about an object that is gone."""
-        self._last = {key: note for key, note in self._last.items() if key[0] != uid}
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from storyjob.ambient import monotonic, now, random_hex
@@ -43,6 +44,8 @@ class Lease:
         self._cluster = cluster
         self._terms = terms
         self._valid_until = float("-inf")
+        self.left_at: datetime | None = None
+        """When the holder before us renewed it last, by its own clock; None when it gave the lease back."""
         self._seen: tuple[str, float] = ("", monotonic())
 
     @property
@@ -106,6 +109,7 @@ class Lease:
         except (TestFailed, Conflict):
             return False
         self._trust_from(began)
+        self.left_at = _renewed(spec) if spec.get("holderIdentity") else None
         return True
 
     def _is_free(self, version: str, spec: dict[str, Any]) -> bool:
@@ -163,5 +167,12 @@ class Lease:
 
 
 def _stamp() -> str:
-    """Return the time as Kubernetes' MicroTime, for people to read: nobody compares it."""
+    """Return the time as Kubernetes' MicroTime, for people to read: who leads never hangs on it."""
     return now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _renewed(spec: dict[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(spec.get("renewTime") or "").astimezone(UTC)
+    except ValueError:
+        return None

@@ -23,9 +23,12 @@ from storyjob.handlers.storage import NoDiffs
 from storyjob.handlers.timers import register_timers
 from storyjob.handlers.watch import register_watches
 from storyjob.reconcile.assemble import assemble
+from storyjob.reconcile.census import Census
 from storyjob.reconcile.leadership import lead
+from storyjob.reconcile.metrics import REGISTRY
 from storyjob.reconcile.operator import Operator
 from storyjob.reconcile.rights import needed
+from storyjob.tracing.setup import tracer_from_environment
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ async def run(settings: Settings) -> None:
     instance = settings.instance or socket.gethostname()
     operator = Operator(await assemble(settings, instance))
     world, probes = operator.world, Probes(settings)
+    world.tracer = tracer_from_environment()
+    REGISTRY.register(Census(world))
     try:
         await probes.start()
         served, film_jobs = settings.watch_namespaces or (None,), settings.film_runner == "Job"
@@ -50,6 +55,7 @@ async def run(settings: Settings) -> None:
         terms = Terms(settings.namespace, settings.lease_name, instance, settings.lease_seconds)
         await _serve(operator, settings, Lease(world.cluster, terms))
     finally:
+        await world.tracer.close()
         await probes.stop()
         await world.cluster.close()
         shutil.rmtree(world.work_dir, ignore_errors=True)

@@ -187,9 +187,14 @@ def hold(step: StepStatus, reason: Reason, message: str, now: datetime, job_id: 
 
 
 def store(
-    step: StepStatus, output: StepOutput, cost: Decimal | None, now: datetime, job_id: str | None = None
+    step: StepStatus,
+    output: StepOutput,
+    cost: Decimal | None,
+    now: datetime,
+    job_id: str | None = None,
+    made_at: datetime | None = None,
 ) -> StepStatus:
-    """Return the step whose bytes are in the bucket."""
+    """Return the step whose bytes are in the bucket; ``made_at`` is when its result was seen, unless known before."""
     known = text(cost) if cost is not None else step.estimated_cost
     return _move(
         step,
@@ -198,6 +203,7 @@ def store(
         output=output,
         cost=known,
         job_id=job_id or step.job_id,
+        made_at=step.made_at or made_at,
         finished_at=now,
         handles=None,
         lost_at=None,

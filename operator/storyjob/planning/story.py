@@ -18,7 +18,7 @@ from storyjob.planning.halt import REFUSALS
 from storyjob.planning.hashing import maker
 from storyjob.planning.plan import Offer, SceneView, Search, StoryPlan
 from storyjob.planning.turns import Turns
-from storyjob.planning.validate import Problem, scene_problems
+from storyjob.planning.validate import Problem, scene_problems, source_problem
 from storyjob.planning.view import ProviderView, StepId, StoryView
 
 
@@ -41,7 +41,7 @@ def _scene_view(view: StoryView, spec: SceneSpec) -> SceneView:
     made = [kind for kind, wish in desires.items() if wish.standing is Standing.DONE]
     problems = scene_problems(spec, view.providers, made)
     if scene is not None and (error := view.source_errors.get(scene.metadata.uid)) is not None:
-        problems.append(Problem(Reason.SOURCE, f"spec.scenes[{spec.name}].source: {error}", spec.name))
+        problems.append(Problem(Reason.SOURCE, source_problem(spec.name) + error, spec.name))
     return SceneView(spec, scene, desires, problems)
 
 

@@ -22,6 +22,11 @@ class Problem:
     scene: str | None = None
 
 
+def source_problem(scene: str) -> str:
+    """Return how every message begins that says why a scene's own file cannot be read."""
+    return f"spec.scenes[{scene}].source: "
+
+
 def graph_problems(scenes: Sequence[StoryScene]) -> list[Problem]:
     """Return dependencies on scenes that do not exist and circles; either stops the whole story."""
     names = {scene.name for scene in scenes}

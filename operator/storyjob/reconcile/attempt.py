@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from storyjob.api.scene import Scene, StepStatus
 from storyjob.api.step import StepKind
 from storyjob.cluster.cache import Key, key_of
 from storyjob.planning.view import StepId
+from storyjob.subject import about
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,20 @@ class AttemptRef:
     def of(cls, scene: Scene, kind: StepKind) -> AttemptRef:
         """Return the newest attempt of a step."""
         return cls(key_of(scene), scene.metadata.uid, kind, scene.step(kind).token_hash or "")
+
+
+def about_step(scene: Scene, kind: StepKind, *, attempt: int | None = None) -> AbstractContextManager[None]:
+    """Name a step in the log lines of what is begun within; its newest attempt unless another is given."""
+    meta = scene.metadata
+    return about(
+        kind="Scene",
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        story=scene.spec.story_ref.name,
+        step=kind.value,
+        attempt=scene.step(kind).attempt if attempt is None else attempt,
+    )
 
 
 def with_step(scene: Scene, kind: StepKind, step: StepStatus) -> Scene:

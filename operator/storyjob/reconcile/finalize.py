@@ -20,10 +20,11 @@ from storyjob.cluster.resources import SCENES, STORYJOBS
 from storyjob.planning.cost import scene_duplicate, scene_spent, text
 from storyjob.planning.live import must_stop
 from storyjob.reconcile import watchover
-from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.attempt import AttemptRef, about_step
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import wake
 from storyjob.reconcile.tasks import Pool
+from storyjob.reconcile.telemetry import story_gone
 from storyjob.reconcile.world import World, provider_key
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ async def finalize_story(world: World, story: StoryJob) -> None:
     written = await set_finalizer(world.cluster, STORYJOBS, story.metadata, JOBS_FINALIZER, present=False)
     if written is not None:
         world.caches.stories.put(StoryJob.model_validate(written))
+        story_gone(world, story)
 
 
 async def delete_scene(world: World, scene: Scene) -> None:
@@ -90,7 +92,8 @@ async def _stopped(world: World, scene: Scene) -> bool:
     if not running and not made:
         return True
     if overdue:
-        await world.events.tell("Scene", scene.metadata, Reason.DELETING, _left(scene, running, made), level="Warning")
+        note = _left(scene, running, made)
+        await world.events.tell("Scene", scene.metadata, Reason.DELETING, note, level="Warning", occasion="")
         return True
     for kind in running:
         _cancel(world, scene, kind)
@@ -116,9 +119,10 @@ def _cancel(world: World, scene: Scene, kind: StepKind) -> None:
     if not stop and asked is not None and now() < asked + timedelta(seconds=LOOK_AGAIN_SECONDS):
         return
     work = watchover.stop if stop else watchover.ask
-    world.tasks.start(
-        attempt.step, Pool.ASK, partial(work, world, attempt, step, provider), then=lambda: wake(world, scene)
-    )
+    with about_step(scene, kind):
+        world.tasks.start(
+            attempt.step, Pool.ASK, partial(work, world, attempt, step, provider), then=lambda: wake(world, scene)
+        )
 
 
 async def _settle(world: World, story: StoryJob, scene: Scene) -> None:

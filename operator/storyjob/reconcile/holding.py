@@ -45,7 +45,7 @@ async def out_of_reach(world: World, attempt: AttemptRef, step: StepStatus, mess
     held = scene is not None and scene.step(attempt.kind).reason == Reason.OUTPUT_UNREACHABLE
     await hold(world, attempt, Reason.OUTPUT_UNREACHABLE, note, job_id)
     if scene is not None and not held:
-        await world.events.tell("Scene", scene.metadata, Reason.OUTPUT_UNREACHABLE, note, level="Warning")
+        await world.events.tell("Scene", scene.metadata, Reason.OUTPUT_UNREACHABLE, note, level="Warning", occasion="")
 
 
 async def refused(world: World, attempt: AttemptRef, message: str) -> None:
@@ -53,7 +53,7 @@ async def refused(world: World, attempt: AttemptRef, message: str) -> None:
     note = f"The {attempt.kind} is made but cannot be fetched yet: {message}"
     _log.warning("%s: %s", attempt.scene, note)
     if (scene := world.caches.scenes.get(attempt.scene)) is not None:
-        await world.events.tell("Scene", scene.metadata, Reason.CREDENTIALS, note, level="Warning")
+        await world.events.tell("Scene", scene.metadata, Reason.CREDENTIALS, note, level="Warning", occasion="")
 
 
 def can_be_asked(world: World, attempt: AttemptRef, step: StepStatus, job_id: str | None) -> bool:

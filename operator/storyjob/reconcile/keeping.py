@@ -58,6 +58,7 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
 
 
 async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
+    made_at = now()
     with tempfile.TemporaryDirectory(dir=world.work_dir, prefix="result-") as folder:
         job = job_id or step.job_id
         try:
@@ -81,7 +82,7 @@ async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Res
     if (scene := world.caches.scenes.get(attempt.scene)) is not None and (story := world.story_of(scene)) is not None:
         world.desk.film(story.metadata.uid).spoken[record.sha256] = record.spoken
     with crossing(Act.SUCCEEDED):
-        await remember(world, attempt, lambda fresh: turns.store(fresh, output, priced.cost, now(), job_id))
+        await remember(world, attempt, lambda fresh: turns.store(fresh, output, priced.cost, now(), job_id, made_at))
     world.stored(step.input_hash)
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 
 from storyjob.ambient import now
 from storyjob.cluster.lease import Lease
 from storyjob.reconcile import metrics
 from storyjob.reconcile.operator import Operator
+from storyjob.reconcile.telemetry import tell_again
+
+UNSENT = timedelta(seconds=60)
+"""What ended so long before the last word of a leader that died may not have been sent: clocks differ, batches wait."""
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +24,8 @@ async def lead(operator: Operator, lease: Lease) -> None:
     await lease.take()
     metrics.LEADER.set(1)
     operator.take_over(now())
+    if lease.left_at is not None:
+        tell_again(operator.world, lease.left_at - UNSENT)
     working = asyncio.create_task(operator.work())
     keeping = asyncio.create_task(lease.keep())
     try:

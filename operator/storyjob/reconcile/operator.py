@@ -27,6 +27,7 @@ from storyjob.reconcile.queue import Item, Kind, Queue, Stale
 from storyjob.reconcile.scene import reconcile_scene
 from storyjob.reconcile.storyjob import reconcile_story, withdraw
 from storyjob.reconcile.world import World, provider_key
+from storyjob.subject import about
 
 _log = logging.getLogger(__name__)
 
@@ -156,10 +157,6 @@ class Operator:
         """While the bucket refuses, ask it again and again; once it takes a write, go on buying."""
         world = self._world
         while True:
-            metrics.QUEUE_DEPTH.set(len(world.queue))
-            metrics.TASKS.set(len(world.tasks))
-            metrics.API_WRITES.set(world.cluster.writes)
-            metrics.BUCKET_REFUSES.set(world.gate.storage is not None)
             if world.gate.storage is not None:
                 await self.bucket_works()
             await asyncio.sleep(BUCKET_SECONDS)
@@ -197,10 +194,21 @@ class Operator:
         self._world.gate.open = False
         await self._world.tasks.finish(self._world.settings.shutdown_grace_seconds)
 
+    def _uid(self, item: Item) -> str | None:
+        caches = self._world.caches
+        by_kind: dict[Kind, Cache[Any]] = {
+            Kind.STORY: caches.stories,
+            Kind.SCENE: caches.scenes,
+            Kind.PROVIDER: caches.providers,
+        }
+        known = by_kind[item.kind].get(item.key)
+        return known.metadata.uid if known is not None else None
+
     async def _reconcile(self, item: Item) -> None:
         began, result = monotonic(), "error"
         try:
-            await _RECONCILERS[item.kind](self._world, item.key)
+            with about(kind=KINDS[item.kind], namespace=item.key.namespace, name=item.key.name, uid=self._uid(item)):
+                await _RECONCILERS[item.kind](self._world, item.key)
             result = "ok"
         except (TestFailed, NotFound) as error:
             # Our view was old; the watch brings the new one, and the level is looked at again.
@@ -209,6 +217,9 @@ class Operator:
         finally:
             metrics.RECONCILES.labels(item.kind, result).inc()
             metrics.RECONCILE_SECONDS.labels(item.kind).observe(monotonic() - began)
+
+
+KINDS = {Kind.STORY: "StoryJob", Kind.SCENE: "Scene", Kind.PROVIDER: "MediaProvider"}
 
 
 def _started(world: World, moment: datetime) -> dict[Key, list[datetime]]:

@@ -17,12 +17,14 @@ from storyjob.cluster.resources import PROVIDERS
 from storyjob.planning.admission import CLOSED, MINUTE, Admission, Room, admit
 from storyjob.planning.plan import Offer
 from storyjob.planning.view import StepId
+from storyjob.reconcile.attempt import about_step
 from storyjob.reconcile.halts import lift_if_mended
 from storyjob.reconcile.providerstatus import write_provider_status
 from storyjob.reconcile.purchase import purchase
 from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.signing import forget_signing_keys, publish_signing_key
 from storyjob.reconcile.tasks import Pool
+from storyjob.reconcile.telemetry import waited
 from storyjob.reconcile.world import World, holds_slot
 
 _log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ def _admit(world: World, provider: MediaProvider) -> None:
     room = Room(provider.spec.limits, len(bought), tuple(started), paused, buying, circuit, halt, unanswered, starting)
     admission: Admission = admit(offers, room, moment)
     world.desk.started[key] = [*started, *(moment for _ in admission.admitted)]
+    waited(world, provider, offers, admission.admitted)
     _take(world, key, admission.admitted)
     for offer in admission.admitted:
         _begin(world, provider, offer)
@@ -85,7 +88,9 @@ def _begin(world: World, provider: MediaProvider, offer: Offer) -> None:
         world.enqueue(Kind.STORY, story)
         world.enqueue(Kind.PROVIDER, key_of(provider))
 
-    if world.tasks.start(name, Pool.PURCHASE, partial(purchase, world, scene, provider, offer), ended):
+    with about_step(scene, name.kind, attempt=scene.step(name.kind).attempt + 1):
+        begun = world.tasks.start(name, Pool.PURCHASE, partial(purchase, world, scene, provider, offer), ended)
+    if begun:
         world.desk.buying[name] = (key_of(provider), offer.input_hash)
         world.desk.starting.add(name)
 
@@ -127,7 +132,7 @@ async def _let_go(world: World, provider: MediaProvider) -> None:
     running = _under_way(world, provider, now())
     if running:
         note = f"{len(running)} generations are under way; the provider goes when they have ended."
-        await world.events.tell("MediaProvider", provider.metadata, Reason.IN_USE, note)
+        await world.events.tell("MediaProvider", provider.metadata, Reason.IN_USE, note, occasion="")
         # kopf runs no timer for what is being deleted.
         world.enqueue(Kind.PROVIDER, key_of(provider), LOOK_AGAIN_SECONDS)
         return

@@ -122,4 +122,11 @@ async def _tell(world: World, provider: MediaProvider, before: MediaProviderStat
         trouble = condition.type in (ConditionType.STALLED, ConditionType.CIRCUIT_OPEN)
         if trouble and (condition.type, condition.status) not in known:
             meta = provider.metadata
-            await world.events.tell("MediaProvider", meta, condition.reason, condition.message, level="Warning")
+            await world.events.tell(
+                "MediaProvider",
+                meta,
+                condition.reason,
+                condition.message,
+                level="Warning",
+                occasion=condition.last_transition_time.isoformat(),
+            )

@@ -15,6 +15,7 @@ from storyjob.killpoint import Act, crossing
 from storyjob.planning.ending import FilmState
 from storyjob.planning.retry import pause_after
 from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.telemetry import story_moved
 from storyjob.reconcile.world import World
 
 INTERVAL = 1.0  # seconds
@@ -50,6 +51,7 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
         return
     fresh = StoryJob.model_validate(written)
     world.caches.stories.put(fresh)
+    story_moved(world, story.status, fresh)
     await _tell(world, story.status, fresh)
 
 
@@ -74,7 +76,14 @@ async def _tell(world: World, before: StoryJobStatus, story: StoryJob) -> None:
     known = {(condition.type, condition.reason) for condition in before.conditions}
     for condition in story.status.conditions:
         if condition.type in TROUBLE and (condition.type, condition.reason) not in known:
-            await world.events.tell("StoryJob", story.metadata, condition.reason, condition.message, level="Warning")
+            await world.events.tell(
+                "StoryJob",
+                story.metadata,
+                condition.reason,
+                condition.message,
+                level="Warning",
+                occasion=condition.last_transition_time.isoformat(),
+            )
     phase = story.status.phase
     if phase != before.phase and phase not in (None, "Failed"):
         ready = next((c.reason for c in story.status.conditions if c.type == ConditionType.READY), phase)

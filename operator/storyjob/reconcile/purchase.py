@@ -24,13 +24,13 @@ from storyjob.planning.offer import why_void
 from storyjob.planning.plan import Offer
 from storyjob.planning.retry import FREE, after_rejection
 from storyjob.providers.base import Attempt, Provider, Request
-from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.halts import note_answer
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import remember, write_step
 from storyjob.reconcile.requests import build_request, first_maker, still_hash
+from storyjob.reconcile.telemetry import answered, asked_to_pause, request_to
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
         request = await build_request(world, scene, offer.step.kind, way)
     except (CredentialsError, StorageError) as error:
         _log.warning("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error)
-        await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning")
+        await world.events.tell("Scene", scene.metadata, Reason.STORAGE, str(error), level="Warning", occasion="")
         _make_way(world, provider, offer)
         await asyncio.sleep(NOT_NOW_SECONDS)
         return
@@ -119,7 +119,7 @@ async def _submit(
             Failure(FailureKind.UNAVAILABLE, "The operator stopped or lost its lease; nothing was asked for.")
         )
     try:
-        with crossing(Act.SUBMIT):
+        with crossing(Act.SUBMIT), request_to(world, key_of(provider), "submit"):
             outcome = await adapter.submit(request, Attempt(token, url, seconds, priority))
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
         _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)
@@ -160,8 +160,8 @@ async def _settle(
             await _rejected(world, attempt, key_of(provider), failure)
         case Unknown(message):
             await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message, now()))
+    answered(provider.spec.type, attempt.kind, outcome)
     word = type(outcome).__name__.lower()
-    metrics.SUBMISSIONS.labels(provider.spec.type, attempt.kind, word).inc()
     _log.info("%s %s: %s", attempt.scene.name, attempt.kind, word, extra={"action": "submit"})
 
 
@@ -182,4 +182,5 @@ async def _rejected(world: World, attempt: AttemptRef, provider: Key, failure: F
 
     if failure.kind in FREE and failure.retry_after:
         world.desk.pause(provider, failure.retry_after)
+        asked_to_pause(world, provider)
     await remember(world, attempt, turn)

@@ -12,6 +12,7 @@ from storyjob.cluster.ledger import Exact, Guard, Owned
 from storyjob.planning.scenestatus import rolled_up
 from storyjob.reconcile.attempt import AttemptRef, with_step
 from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.telemetry import step_ended
 from storyjob.reconcile.world import World
 
 SHOWN_AFTER = 0.2  # seconds
@@ -34,11 +35,17 @@ async def remember(world: World, attempt: AttemptRef, turn: Turn) -> Scene:
 async def write_step(world: World, key: Key, uid: str, kind: StepKind, guard: Guard, turn: Turn) -> Scene:
     """Write one turn of a step together with the phase and conditions that follow from it."""
 
+    before = StepStatus()
+
     def apply(scene: Scene) -> SceneStatus:
-        changed = with_step(scene, kind, turn(scene.step(kind)))
+        nonlocal before
+        before = scene.step(kind)
+        changed = with_step(scene, kind, turn(before))
         return rolled_up(changed, changed.status, now())
 
     scene = await world.ledger.change(key, uid, guard, apply)
+    if scene.step(kind).finished_at not in (None, before.finished_at):
+        step_ended(world, scene, kind)
     # While the step goes on there is nothing to decide for its story, only to show: the call comes first.
     wake(world, scene, story_after=SHOWN_AFTER if scene.step(kind).phase in GOING_ON else SETTLED_AFTER)
     await _tell(world, scene, kind)
@@ -50,7 +57,9 @@ async def _tell(world: World, scene: Scene, kind: StepKind) -> None:
     step = scene.step(kind)
     if step.phase in (StepPhase.FAILED, StepPhase.OUTCOME_UNKNOWN):
         note = f"{kind}: {step.message or step.reason}"
-        await world.events.tell("Scene", scene.metadata, step.reason or step.phase, note, level="Warning")
+        await world.events.tell(
+            "Scene", scene.metadata, step.reason or step.phase, note, level="Warning", occasion=str(step.attempt)
+        )
 
 
 async def write_roll_up(world: World, scene: Scene) -> None:

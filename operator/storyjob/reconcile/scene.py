@@ -15,7 +15,7 @@ from storyjob.planning.actions import Abandon, Adopt, Ask, LiveAction, Recover, 
 from storyjob.planning.live import next_for
 from storyjob.planning.view import StepId
 from storyjob.reconcile import resolve, watchover
-from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.attempt import AttemptRef, about_step
 from storyjob.reconcile.finalize import finalize_scene
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import wake
@@ -79,7 +79,8 @@ def _act(world: World, scene: Scene, attempt: AttemptRef, step: StepStatus, prov
 
 
 def _start(world: World, scene: Scene, step: StepId, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    world.tasks.start(step, Pool.ASK, work, then=lambda: look_again(world, scene, step.kind))
+    with about_step(scene, step.kind):
+        world.tasks.start(step, Pool.ASK, work, then=lambda: look_again(world, scene, step.kind))
 
 
 def look_again(world: World, scene: Scene, kind: StepKind) -> None:

@@ -27,6 +27,7 @@ from storyjob.planning.story import plan_story
 from storyjob.planning.storystatus import Facts, story_status
 from storyjob.planning.validate import Problem, graph_problems
 from storyjob.planning.view import ProviderView, StepId, StoryView
+from storyjob.reconcile.attempt import about_step
 from storyjob.reconcile.children import align_children, make_children
 from storyjob.reconcile.film import tend_film
 from storyjob.reconcile.finalize import finalize_story
@@ -34,7 +35,7 @@ from storyjob.reconcile.lookup import look_up
 from storyjob.reconcile.publish import publish
 from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.remember import write_roll_up
-from storyjob.reconcile.source import measure_source
+from storyjob.reconcile.source import measure_source, source_errors
 from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.world import Wishes, World
 
@@ -135,7 +136,7 @@ async def _gather(world: World, story: StoryJob, wishes: Wishes, *, may_buy: boo
         searching=frozenset(name[1] for name in searching if name[1].scene_uid in uids),
         look_ups=world.desk.look_ups,
         being_bought=world.being_bought(story.metadata.namespace),
-        source_errors={uid: error.message for uid in uids if (error := world.desk.sources.get(uid)) is not None},
+        source_errors=source_errors(world, story, scenes.values()),
         may_buy=may_buy,
     )
 
@@ -169,12 +170,13 @@ def _by_name(world: World, story: StoryJob) -> dict[str, Scene]:
 def _start_searches(world: World, view: StoryView, plan: StoryPlan) -> None:
     for search in plan.searches:
         scene = view.scenes[search.scene]
-        world.tasks.start(
-            ("look-up", search.step),
-            Pool.LOOK_UP,
-            partial(look_up, world, scene, search),
-            then=lambda: world.enqueue(Kind.STORY, key_of(view.story)),
-        )
+        with about_step(scene, search.step.kind):
+            world.tasks.start(
+                ("look-up", search.step),
+                Pool.LOOK_UP,
+                partial(look_up, world, scene, search),
+                then=lambda: world.enqueue(Kind.STORY, key_of(view.story)),
+            )
 
 
 def _start_sources(world: World, view: StoryView) -> None:

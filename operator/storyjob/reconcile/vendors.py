@@ -74,6 +74,11 @@ class Vendors:
         entry = self._entries.get(key)
         return entry.blocked_by if entry else Reason.CREDENTIALS
 
+    def blocked(self, key: Key) -> bool:
+        """Return whether something, such as a missing Secret, keeps a provider from being used."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.blocked is not None
+
     def capabilities(self, provider: MediaProvider) -> Capabilities:
         """Return what the provider can do, by its type or its own description."""
         return capabilities_of(provider.spec)

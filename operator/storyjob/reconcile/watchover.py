@@ -24,11 +24,11 @@ from storyjob.planning.cost import worked
 from storyjob.planning.live import after_stop
 from storyjob.planning.retry import after_failure
 from storyjob.providers.base import Job, Provider
-from storyjob.reconcile import metrics
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.halts import note_refusal
 from storyjob.reconcile.keeping import keep_result, prices_of, step_output
 from storyjob.reconcile.remember import remember
+from storyjob.reconcile.telemetry import asking, request_to, told
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
@@ -50,8 +50,9 @@ async def ask(world: World, attempt: AttemptRef, step: StepStatus, provider: Key
     world.desk.remember(attempt.step, attempt.token_hash, replace(memory, asked_at=now()))
     if adapter is None or step.job_id is None:
         return
-    observation = await adapter.observe(job_of(attempt, step))
-    metrics.OBSERVATIONS.labels(attempt.kind, observation.phase).inc()
+    with asking(world, provider, step, memory.asked_at):
+        observation = await adapter.observe(job_of(attempt, step))
+    told(world, attempt, provider, observation)
     await observed(world, attempt, step, observation)
 
 
@@ -60,7 +61,8 @@ async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Ke
     adapter, taken = await adapter_of(world, provider), False
     if adapter is not None and step.job_id is not None:
         try:
-            await adapter.cancel(job_of(attempt, step))
+            with request_to(world, provider, "cancel"):
+                await adapter.cancel(job_of(attempt, step))
             taken = True
         except httpx.HTTPError as error:
             _log.warning("%s %s could not be cancelled: %s", attempt.scene, attempt.kind, error)
@@ -126,7 +128,7 @@ async def _not_told(world: World, attempt: AttemptRef, step: StepStatus, observa
     scene = world.caches.scenes.get(attempt.scene)
     if failure.kind is FailureKind.INVALID and scene is not None:
         note = f"{attempt.kind}: {failure.message}"
-        await world.events.tell("Scene", scene.metadata, Reason.INVALID_REQUEST, note, level="Warning")
+        await world.events.tell("Scene", scene.metadata, Reason.INVALID_REQUEST, note, level="Warning", occasion="")
 
 
 async def _ended_badly(world: World, attempt: AttemptRef, step: StepStatus, observation: Observation) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from storyjob.ambient import now
+from storyjob.api.capabilities import Mode
 from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.outcome import Alignment
 from storyjob.api.scene import Scene, SceneSpec, StepStatus
@@ -35,6 +36,7 @@ from storyjob.reconcile.filmrunner import FilmRunner
 from storyjob.reconcile.queue import Item, Kind, Queue
 from storyjob.reconcile.tasks import Tasks
 from storyjob.reconcile.vendors import Vendors
+from storyjob.tracing.span import Silent, Tracer
 
 
 @dataclass(slots=True)
@@ -143,6 +145,8 @@ class Desk:
     circuits: dict[Key, Circuit] = field(default_factory=dict)
     halts: dict[Key, Halt] = field(default_factory=dict)
     """Providers that refuse the account."""
+    held: dict[Key, dict[StepId, float]] = field(default_factory=dict)
+    """By provider: steps that it has no room for, and since when, monotonic seconds."""
     counted: dict[Key, float] = field(default_factory=dict)
     """By provider: since when its status is behind what is under way, monotonic seconds."""
 
@@ -213,6 +217,7 @@ class World:
     desk: Desk
     gate: Gate = field(default_factory=Gate)
     tasks: Tasks = field(default_factory=Tasks)
+    tracer: Tracer = field(default_factory=Silent)
     queue: Queue = field(init=False)
 
     def layout(self, namespace: str) -> Layout:
@@ -250,6 +255,11 @@ class World:
         """Return the living story that controls a scene, None when it has none."""
         story = self.caches.stories.get(Key(scene.metadata.namespace, scene.spec.story_ref.name))
         return story if story is not None and story.metadata.uid == scene.metadata.controller_uid() else None
+
+    def calls_back(self, provider: MediaProvider) -> bool:
+        """Return whether a provider is asked to call back when a job of it has ended."""
+        able = Mode.WEBHOOK in self.vendors.capabilities(provider).modes
+        return self.settings.callback_url is not None and provider.spec.completion == "Webhook" and able
 
     def retry_policy(self, scene: Key) -> Retry:
         """Return the retry rules of a scene's story; the default ones when the story is gone."""

@@ -227,6 +227,24 @@ def test_the_network_policy_of_films_meets_their_pods(helm: Helm) -> None:
     assert sorted(set(ports)) == [53, 9000]
 
 
+def test_the_operator_alone_is_told_of_the_collector(helm: Helm) -> None:
+    manifests = helm.template(values=PLACES / "everything-values.yaml")
+    operator, webhook = environment(manifests), environment(manifests, "webhook")
+
+    assert operator["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.observability.svc:4318"
+    assert (operator["OTEL_TRACES_SAMPLER"], operator["OTEL_TRACES_SAMPLER_ARG"]) == ("parentbased_traceidratio", "0.1")
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in operator
+    assert not {name for name in webhook if name.startswith("OTEL_")}
+    assert not {name for name in environment(helm.template()) if name.startswith("OTEL_")}
+
+
+def test_the_collector_and_the_bucket_may_be_reached(helm: Helm) -> None:
+    policy = find(helm.template(values=PLACES / "everything-values.yaml"), "NetworkPolicy")
+    ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", ())]
+
+    assert {9000, 4318} <= set(ports)
+
+
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
@@ -236,6 +254,7 @@ def test_the_network_policy_of_films_meets_their_pods(helm: Helm) -> None:
         ("ingres.enabled=true", "ingres"),
         ("uninstall.policy=Maybe", "policy"),
         ("settings.renders=none", "renders"),
+        ("tracing.endpoint=collector:4318", "endpoint"),
         ("serviceAccount.create=false", "name the operator's account"),
         ("ingress.enabled=true", "ingress.host"),
     ],

@@ -96,7 +96,7 @@ def test_its_roles_suffice_for_a_film(crds: Cluster, s3: Bucket, helm: Helm, nam
 
     assert story["status"]["outputs"]["film"]["uri"].endswith(".mp4")
     assert 'storyjob_submissions_total{outcome="accepted",step="image",type="replicate"} 1.0' in counted
-    assert 'storyjob_observations_total{phase="Succeeded",step="image"} 1.0' in counted
+    assert 'storyjob_observations_total{phase="Succeeded",step="image",type="replicate"} 1.0' in counted
     assert "storyjob_store_seconds_count 2.0" in counted
     assert 'storyjob_stored_bytes_total{step="audio"}' in counted
     assert "403" not in stage.operator.tail(1000)

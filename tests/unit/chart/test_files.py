@@ -14,8 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from storyjob.api.settings import Settings
 from storyjob.cli.crd_files import stale
-from storyjob.reconcile.metrics import REGISTRY
-from storyjob_webhook.metrics import Metrics
+from support.exposed import samples
 
 PROJECT = Path(__file__).resolve().parents[3]
 CHART = PROJECT / "charts" / "storyjob"
@@ -51,16 +50,6 @@ def leaves(values: dict[str, Any], path: str = "") -> Iterator[str]:
             yield from leaves(value, f"{name}.")
         else:
             yield name
-
-
-def samples() -> set[str]:
-    """Return the names of all samples that operator and webhook expose."""
-    metrics = Metrics()
-    for name in ("scenes", "waiting", "providers"):
-        metrics.watch_size(name, "", lambda: 0.0)
-    families = [*REGISTRY.collect(), *metrics.registry.collect()]
-    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
-    return {f"{family.name}{suffix}" for family in families for suffix in suffixes.get(family.type, ("",))}
 
 
 def test_the_crds_of_the_chart_are_those_of_the_models() -> None:

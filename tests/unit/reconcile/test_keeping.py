@@ -30,6 +30,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import SHOWN_AFTER
 from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.tracing.span import Silent
 from support.builders import FLUX, NOW, a_scene, a_step, an_offer, capabilities, metadata, provider_spec
 from support.scene_cluster import SceneCluster
 from support.virtual_time import clock, run
@@ -52,7 +53,7 @@ class Stand:
         spec = provider_spec(timeoutSeconds=TIMEOUT)
         self.caches.providers.put(MediaProvider(metadata=metadata(FLUX), spec=spec))
         self.ledger, self.desk = Ledger(self.cluster, self.caches.scenes), Desk(NOW)
-        self.events = Events(self.cluster, "test")
+        self.events, self.tracer = Events(self.cluster, "test"), Silent()
         self.vendors = SimpleNamespace(capabilities=lambda provider: capabilities())
 
         self.woken: list[tuple[object, object, float]] = []

@@ -1,0 +1,27 @@
+"""What the running task works on, so that each of its log lines can name the object without being told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+
+Fields = Mapping[str, str | int]
+
+_SUBJECT: ContextVar[Fields] = ContextVar("subject", default=MappingProxyType({}))
+
+
+@contextmanager
+def about(**fields: str | int | None) -> Iterator[None]:
+    """Name an object for all that is done within, tasks that are begun there included; what is None is left out."""
+    token = _SUBJECT.set({key: value for key, value in fields.items() if value is not None})
+    try:
+        yield
+    finally:
+        _SUBJECT.reset(token)
+
+
+def subject() -> Fields:
+    """Return what is being worked on here, empty when that is no single object."""
+    return _SUBJECT.get()
