@@ -36,7 +36,7 @@ def test_everything_that_the_wheel_is_made_of_is_copied() -> None:
 def test_the_extras_exist() -> None:
     extras = set(re.findall(r"--extra (\w+)", DOCKERFILE))
 
-    assert extras == {"ffmpeg", "speech"}
+    assert extras == {"ffmpeg", "speech", "otel"}
     assert extras <= PYPROJECT["project"]["optional-dependencies"].keys()
 
 
@@ -49,3 +49,12 @@ def test_the_oldest_python_that_we_support_suffices() -> None:
 
     assert minor is not None
     assert int(minor[1]) >= int(PYPROJECT["project"]["requires-python"].removeprefix(">=3."))
+
+
+def test_nothing_instruments_the_requests_to_vendors() -> None:
+    """An instrumented client would send them our trace context."""
+    lock = tomllib.loads((PROJECT / "uv.lock").read_text(encoding="utf-8"))
+    names = {package["name"] for package in lock["package"]}
+
+    assert "opentelemetry-sdk" in names
+    assert not {name for name in names if name.startswith("opentelemetry-instrumentation")}
