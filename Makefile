@@ -18,7 +18,7 @@ STORIES ?= 60
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup binaries demo down run test unit contract simulation simulate integration crashes chaos bench image chart e2e release-dry-run release-files chart-docs crds lint fmt verify verify-full clean
+.PHONY: help setup binaries demo down run test unit contract simulation simulate integration crashes chaos bench image chart e2e e2e-ready helm release-dry-run release-files chart-docs crds lint fmt verify verify-full clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,8 +97,14 @@ crds: setup ## Write the CustomResourceDefinitions anew from the models
 chart: setup ## Check the Helm chart (gets or builds Helm 3, once)
 	$(RUN) pytest tests/unit/chart tests/contract/chart
 
-e2e: setup ## Install the chart on a real node and take a release through its life (needs root; or E2E_KUBECONFIG, E2E_HOST)
+e2e: setup ## Install the chart on kind or a node of our own and take a release through its life (docs/e2e.md)
 	$(RUN) pytest -x -s -m e2e tests/e2e
+
+e2e-ready: setup ## Try whether `make e2e` can run here, and get or build what it needs, once
+	PYTHONPATH=tests $(RUN) python -m e2e.probe
+
+helm: setup ## Get or build Helm 3 for the tests, once
+	@PYTHONPATH=tests $(RUN) python -m support.helm version --short
 
 release-dry-run: setup ## Write what a release consists of to dist/, publish nothing
 	rm -rf dist && mkdir dist

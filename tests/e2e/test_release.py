@@ -10,6 +10,7 @@ from typing import Any
 import av
 import pytest
 
+from e2e.reach import reached
 from e2e.site import RELEASE, STORIES, SYSTEM, Site
 from storyjob.api.resource import GROUP
 from support import bucket
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 SIMULATOR = f"/api/v1/namespaces/{SYSTEM}/services/{RELEASE}-storyjob-simulator:8600/proxy"
+SERVICES = ("metrics", "internal", "simulator")
 SCENES = 4  # as many as the example's MediaProvider makes at once
 
 
@@ -79,6 +81,13 @@ def seconds_of_film(site: Site, story: Json) -> float:
         return float(container.duration or 0) / av.time_base
 
 
+def leader(site: Site) -> str:
+    """Return the name of the pod that holds the Lease, empty where nobody does."""
+    path = "jsonpath={.spec.holderIdentity}"
+    holder = site.kubectl("get", "lease", f"{RELEASE}-storyjob", "-n", SYSTEM, "-o", path)
+    return holder.rpartition("_")[0]
+
+
 def show(site: Site, *words: str) -> None:
     print(f"\n$ kubectl {' '.join(words)}\n{site.kubectl(*words)}", flush=True)
 
@@ -103,6 +112,31 @@ def test_the_example_of_the_notes_becomes_a_film(site: Site) -> None:
     assert all("callback" in scene["status"]["steps"]["image"] for scene in scenes), "no callback came through"
 
 
+@pytest.mark.usefixtures("enforced_policies")
+def test_strangers_reach_callbacks_and_metrics_only(site: Site) -> None:
+    operator, webhook, vendors = (f"{RELEASE}-storyjob-{name}.{SYSTEM}.svc.cluster.local" for name in SERVICES)
+    open_to_all = [f"{RELEASE}-storyjob-callbacks.{SYSTEM}.svc.cluster.local:8080", f"{operator}:8082"]
+    private = [f"{webhook}:8081", f"{vendors}:8600"]
+
+    stranger = reached(site, STORIES, allowed=open_to_all, refused=private)
+    neighbour = reached(site, SYSTEM, allowed=open_to_all + private, refused=[])
+
+    print(f"\nfrom namespace {STORIES}: {stranger}\nfrom namespace {SYSTEM}: {neighbour}", flush=True)
+    assert stranger == dict.fromkeys(open_to_all, True) | dict.fromkeys(private, False)
+    assert neighbour == dict.fromkeys(open_to_all + private, True)
+
+
+def test_when_the_leader_is_killed_the_other_goes_on(site: Site) -> None:
+    begin(site, "orphaned", narrated=False)
+    first = leader(site)
+    site.kubectl("delete", "pod", first, "-n", SYSTEM, "--force", "--grace-period=0")
+
+    site.until("another operator leads", lambda: leader(site) not in ("", first))
+    completed(site, "orphaned")
+
+    assert len(bought(site, "orphaned")) == len(set(bought(site, "orphaned"))) == SCENES
+
+
 def test_a_killed_operator_is_replaced_and_nothing_is_bought_twice(site: Site) -> None:
     # Only jobs that can be asked about: a narration under way would be lost with its connection, and wait for a person.
     begin(site, "killed", narrated=False)
@@ -123,6 +157,31 @@ def test_an_upgrade_under_way_loses_and_buys_nothing(site: Site) -> None:
     assert len(bought(site, "upgraded")) == len(set(bought(site, "upgraded"))) == 2 * SCENES
     roles = site.kubectl("get", "clusterroles", "-o", "name").split()
     assert not [name for name in roles if name.endswith("storyjob-operator")], "it needs cluster-wide rights no more"
+
+
+def test_a_right_that_was_taken_away_is_named_and_an_upgrade_gives_it_back(site: Site) -> None:
+    binding = f"{SYSTEM}-{RELEASE}-storyjob-operator"
+    site.kubectl("delete", "rolebinding", binding, "-n", STORIES)
+    before = {pod["metadata"]["name"] for pod in site.pods("operator")}
+    site.kubectl("rollout", "restart", f"deployment/{RELEASE}-storyjob", "-n", SYSTEM)
+    site.until("there is a new operator", lambda: fresh(site, before))
+
+    site.until("it says what it lacks", lambda: "RBAC does not allow" in log(site, fresh(site, before)))
+
+    show(site, "logs", fresh(site, before), "-n", SYSTEM, "-c", "operator", "--tail=1")
+    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2")
+    assert all(one["ready"] for pod in site.pods("operator") for one in pod["status"]["containerStatuses"])
+
+
+def fresh(site: Site, before: set[str]) -> str:
+    """Return the name of an operator's pod that was not there before, empty where there is none that runs."""
+    running = [pod for pod in site.pods("operator") if pod["status"]["phase"] == "Running"]
+    return next((name for pod in running if (name := pod["metadata"]["name"]) not in before), "")
+
+
+def log(site: Site, pod: str) -> str:
+    """Return what a pod's operator has logged."""
+    return site.kubectl("logs", pod, "-n", SYSTEM, "-c", "operator")
 
 
 def test_helm_test_makes_a_film_and_takes_it_away(site: Site) -> None:
@@ -154,7 +213,7 @@ def test_uninstalled_it_leaves_stories_but_nothing_that_holds_them(site: Site) -
     left = site.kubectl("get", "secrets,configmaps,leases,roles,serviceaccounts", "-n", SYSTEM, "-o", "name").split()
     assert [name for name in left if "storyjob" in name] == []
     stories = json.loads(site.kubectl("get", "storyjobs,scenes,mediaproviders", "-A", "-o", "json"))["items"]
-    assert len([story for story in stories if story["kind"] == "StoryJob"]) == 4
+    assert len([story for story in stories if story["kind"] == "StoryJob"]) == 5
     assert [
         each for story in stories for each in story["metadata"].get("finalizers", ()) if each.startswith(GROUP)
     ] == []

@@ -50,7 +50,10 @@ def test_only_the_last_run_of_a_branch_goes_on(file: Path) -> None:
 @each_workflow
 def test_no_step_leaves_the_token_in_the_checkout(file: Path) -> None:
     checkouts = [
-        step for job in jobs(file).values() for step in job["steps"] if step.get("uses", "").startswith("actions/checkout")
+        step
+        for job in jobs(file).values()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/checkout")
     ]
 
     assert checkouts
