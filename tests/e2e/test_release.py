@@ -63,7 +63,7 @@ def jobs(site: Site, name: str) -> list[str]:
 
 def completed(site: Site, name: str) -> Json:
     """Wait as a user would, and return the story."""
-    site.kubectl(*f"wait -n {STORIES} --for=condition=Complete sj/{name} --timeout=110s".split())
+    show(site, *f"wait -n {STORIES} --for=condition=Complete sj/{name} --timeout=110s".split())
     return site.story(name)
 
 
@@ -74,11 +74,15 @@ def bought(site: Site, text: str) -> list[str]:
 
 
 def seconds_of_film(site: Site, story: Json) -> float:
-    """Return how long the film in the bucket is."""
-    film = story["status"]["outputs"]["film"]
-    with av.open(io.BytesIO(bucket.read(site.bucket, film["uri"]))) as container:
+    """Return how long the film in the bucket is, and show what it is."""
+    uri = story["status"]["outputs"]["film"]["uri"]
+    data = bucket.read(site.bucket, uri)
+    with av.open(io.BytesIO(data)) as container:
         assert {stream.type for stream in container.streams} >= {"video", "audio"}
-        return float(container.duration or 0) / av.time_base
+        seconds = float(container.duration or 0) / av.time_base
+        picture = container.streams.video[0]
+        print(f"\n{uri}: {seconds:.1f} s, {picture.width}x{picture.height}, {len(data):,} bytes", flush=True)
+        return seconds
 
 
 def leader(site: Site) -> str:
