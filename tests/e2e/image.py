@@ -62,6 +62,8 @@ def images(folder: Path) -> Path:
     with running_docker(folder / "docker") as docker:
         _import_base(docker)
         docker("build", "--network=host", f"--build-arg=BASE={BASE}", "--build-arg=VERSION=e2e", f"--tag={IMAGE}", ".")
+        size = int(docker("image", "inspect", "--format={{.Size}}", IMAGE))
+        print(f"The image {IMAGE} is built: {size / 1e9:.2f} GB unpacked.", flush=True)
         # All that it must do is stay.
         pause = f'FROM {BASE}\nENTRYPOINT ["/bin/sleep", "infinity"]\n'
         docker("build", f"--tag={PAUSE_IMAGE}", "-", stdin=pause)
