@@ -9,7 +9,6 @@ STORY ?=
 N ?= 1
 SEED ?= 0
 DOCKER ?= docker
-HELM ?= helm
 IMAGE ?= storyjob:dev
 # Such as --build-arg BASE=… or --network host.
 IMAGE_FLAGS ?=
@@ -19,10 +18,10 @@ STORIES ?= 60
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup binaries demo down run test unit contract simulation simulate integration crashes chaos bench image chart e2e release-files chart-docs crds lint fmt verify verify-full clean
+.PHONY: help setup binaries demo down run test unit contract simulation simulate integration crashes chaos bench image chart e2e e2e-ready helm release-dry-run release-files chart-docs crds lint fmt verify verify-full clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.synced ## Install everything that the other targets need
 
@@ -98,15 +97,23 @@ crds: setup ## Write the CustomResourceDefinitions anew from the models
 chart: setup ## Check the Helm chart (gets or builds Helm 3, once)
 	$(RUN) pytest tests/unit/chart tests/contract/chart
 
-e2e: setup ## Install the chart on a real node and take a release through its life (needs root; or E2E_KUBECONFIG, E2E_HOST)
+e2e: setup ## Install the chart on kind or a node of our own and take a release through its life (docs/e2e.md)
 	$(RUN) pytest -x -s -m e2e tests/e2e
 
-release-files: setup ## Write what a release consists of to dist/, publish nothing
+e2e-ready: setup ## Try whether `make e2e` can run here, and get or build what it needs, once
+	PYTHONPATH=tests $(RUN) python -m e2e.probe
+
+helm: setup ## Get or build Helm 3 for the tests, once
+	@PYTHONPATH=tests $(RUN) python -m support.helm version --short
+
+release-dry-run: setup ## Write what a release consists of to dist/, publish nothing
 	rm -rf dist && mkdir dist
-	$(HELM) package charts/storyjob --destination dist
+	PYTHONPATH=tests $(RUN) python -m support.helm package charts/storyjob --destination dist
 	$(RUN) storyjob crds > dist/storyjob-crds.yaml
 	$(UV) export --quiet --frozen --no-default-groups --extra ffmpeg --extra speech --extra otel --format cyclonedx1.5 > dist/storyjob-sbom.cdx.json
 	$(UV) build --quiet --out-dir dist
+
+release-files: release-dry-run
 
 chart-docs: setup ## Write the chart's README anew from its values (needs helm-docs)
 	helm-docs --chart-search-root charts
@@ -114,7 +121,7 @@ chart-docs: setup ## Write the chart's README anew from its values (needs helm-d
 verify: lint ## Style, types, layers, and generated files are current
 	$(RUN) storyjob crds --check --docs docs/spec
 
-verify-full: verify ## The same, and our reading of kstatus against the real library (built with Go, once)
+verify-full: verify ## The same, our reading of kstatus against the real library, and actionlint (built with Go, once)
 	$(RUN) pytest tests/full
 
 clean: ## Remove the virtual environment and caches of this checkout

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.node import run
+from e2e.node import run, unmount
 from e2e.settings import PAUSE_IMAGE
 from storyjob.local.process import Process, Program
 from storyjob.local.release import architecture, cache_home
@@ -25,21 +25,25 @@ AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _SUITE = "bookworm"
 _PACKAGES = "python3,python3-venv,ca-certificates"
 _BUILD_SECONDS = 1500.0
+_BASE_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
 class Docker:
-    """A client of one daemon."""
+    """A client of one daemon: ours, or the one that the user's own client talks to."""
 
-    socket: Path
+    socket: Path | None = None
 
     def __call__(self, *arguments: str | Path, stdin: str | None = None) -> str:
         """Return what Docker prints; raises with the end of what it complains of."""
-        # Debian's client and daemon fit each other; another client may want plugins that are not there.
-        program = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
+        program, daemon = "docker", {}
+        if self.socket:
+            # Debian's client and daemon fit each other; another client may want plugins that are not there.
+            program = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
+            daemon = {"DOCKER_HOST": f"unix://{self.socket}"}
         done = subprocess.run(
             [program, *arguments],
-            env={**os.environ, "DOCKER_HOST": f"unix://{self.socket}", "DOCKER_BUILDKIT": "1"},
+            env={**os.environ, "DOCKER_BUILDKIT": "1", **daemon},
             cwd=PROJECT,
             input=stdin,
             capture_output=True,
@@ -58,6 +62,8 @@ def images(folder: Path) -> Path:
     with running_docker(folder / "docker") as docker:
         _import_base(docker)
         docker("build", "--network=host", f"--build-arg=BASE={BASE}", "--build-arg=VERSION=e2e", f"--tag={IMAGE}", ".")
+        size = int(docker("image", "inspect", "--format={{.Size}}", IMAGE))
+        print(f"The image {IMAGE} is built: {size / 1e9:.2f} GB unpacked.", flush=True)
         # All that it must do is stay.
         pause = f'FROM {BASE}\nENTRYPOINT ["/bin/sleep", "infinity"]\n'
         docker("build", f"--tag={PAUSE_IMAGE}", "-", stdin=pause)
@@ -90,26 +96,28 @@ def running_docker(folder: Path) -> Iterator[Docker]:
         yield docker
     finally:
         asyncio.run(daemon.stop(15.0))
-        for line in sorted(Path("/proc/mounts").read_text().splitlines(), reverse=True):
-            if str(folder) in line:
-                run("umount", "--lazy", line.split()[1], check=False)
+        unmount(folder)
         shutil.rmtree(folder)
 
 
 def _import_base(docker: Docker) -> None:
     """Give the daemon a stand-in for the Dockerfile's base: Debian with Python, and this machine's authorities."""
     trust = [f"--change=ENV {name}={AUTHORITIES}" for name in ("SSL_CERT_FILE", "PIP_CERT")]
-    docker("import", *trust, _base(), BASE)
+    docker("import", *trust, base(), BASE)
 
 
-def _base() -> Path:
+def base() -> Path:
     """Return the cached archive of the base, made by debootstrap the first time."""
     archive = cache_home() / f"debian-{_SUITE}-{architecture()}.tar"
     if archive.is_file():
         return archive
     root = archive.with_suffix(".root")
-    shutil.rmtree(root, ignore_errors=True)
-    run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, root)
+    _clear(root)
+    try:
+        run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, root, seconds=_BASE_SECONDS)
+    except BaseException:
+        _clear(root)
+        raise
     shutil.copyfile(AUTHORITIES, root / str(AUTHORITIES).lstrip("/"))
     for rubbish in ("var/cache/apt", "var/lib/apt/lists"):
         shutil.rmtree(root / rubbish)
@@ -119,3 +127,9 @@ def _base() -> Path:
     shutil.rmtree(root)
     archive.with_suffix(".part").rename(archive)
     return archive
+
+
+def _clear(root: Path) -> None:
+    """Remove what debootstrap made, but first the mount of /proc that it leaves where it did not come to its end."""
+    unmount(root)
+    shutil.rmtree(root, ignore_errors=True)

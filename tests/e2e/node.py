@@ -1,4 +1,4 @@
-"""A real Kubernetes node on this machine, without any registry: containerd, kubelet, scheduler and kube-proxy."""
+"""A real Kubernetes node on this machine, without any registry: containerd, kubelet and all that a node needs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from e2e.kernel import Kernel
 from e2e.names import Names
-from e2e.programs import KUBELET, PROXY, SCHEDULER, get_programs
+from e2e.programs import KUBELET, POLICIES, PROXY, SCHEDULER, get_policies, get_programs
 from e2e.settings import BRIDGE, HOST, NODE, PODS, cni_config, containerd_config, kubelet_config
 from storyjob.local.binaries import get_binaries
-from storyjob.local.controlplane import ControlPlane, Options
+from storyjob.local.controlplane import SERVICE_NETWORK, ControlPlane, Options
 from storyjob.local.kubectl import Kubectl
 from storyjob.local.port import LOOPBACK, free_ports
 from storyjob.local.process import Process, Program
 from storyjob.local.report import Report
 
-FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 CGROUPS = Path("/sys/fs/cgroup")
 _GRACE = 10.0  # seconds
 _CALM = 60.0  # seconds until the last container must have ended
 
 
-def run(*command: str | Path, check: bool = True) -> str:
+def run(*command: str | Path, check: bool = True, seconds: float = 300.0) -> str:
     """Run a program to its end and return what it prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -54,8 +54,12 @@ class Node:
         self.kubectl = Kubectl(self.plane.kubeconfig)
         self.socket = folder / "containerd.sock"
         self.containerd = self._process("containerd", shutil.which("containerd"), f"--config={folder}/containerd.toml")
-        self._forwarding = FORWARDING.read_text()
+        self._kernel = Kernel()
+        self._policies = get_policies()
         common = f"--kubeconfig={self.plane.kubeconfig}"
+        self._enforcer = self._process(
+            POLICIES, self._policies, common, f"--node={NODE}", f"--services={SERVICE_NETWORK}"
+        )
         self._others = [
             self._process(SCHEDULER, self._programs / SCHEDULER, common, "--leader-elect=false", "--secure-port=0"),
             self._process(
@@ -95,41 +99,43 @@ class Node:
         run("ip", "link", "add", BRIDGE, "type", "bridge")
         run("ip", "address", "add", f"{HOST}/{PODS.rpartition('/')[2]}", "dev", BRIDGE)
         run("ip", "link", "set", BRIDGE, "up")
-        FORWARDING.write_text("1\n")
+        self._kernel.change()
         asyncio.run(self.plane.start())
         self.containerd.spawn()
         for process in self._others:
             process.spawn()
         self.names = Names(HOST, self.kubectl)
         self._await_ready()
+        # It asks for its node when it starts.
+        self._enforcer.spawn()
 
     def down(self) -> None:
         """Stop everything and remove what was made outside the folder, whatever of it there is."""
-        stops = [*reversed(self._others)]
-        for process in stops:
+        for process in (self._enforcer, *reversed(self._others)):
             asyncio.run(process.stop(_GRACE))
         with contextlib.suppress(AttributeError):
             self.names.close()
         self._end_containers()
         asyncio.run(self.containerd.stop(_GRACE))
         asyncio.run(self.plane.stop())
+        run(self._policies, "--cleanup", check=False)
         run(self._programs / PROXY, "--cleanup", check=False)
         # The one chain that kube-proxy takes for kubelet's, and leaves.
         for rule in (("-D", "INPUT", "-j"), ("-D", "OUTPUT", "-j"), ("-F",), ("-X",)):
             run("iptables", *rule, "KUBE-FIREWALL", check=False)
         run("ip", "link", "delete", BRIDGE, check=False)
-        FORWARDING.write_text(self._forwarding)
+        self._kernel.restore()
         self._unmount()
         for group in CGROUPS.glob("**/kubepods"):
             _remove_groups(group)
 
     def remains(self) -> list[str]:
-        """Return what is left on this machine: mounts, processes, the bridge."""
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if str(self.folder) in line]
+        """Return what is left on this machine: mounts, processes, the bridge, rules and sets of iptables."""
         links = [BRIDGE] if (Path("/sys/class/net") / BRIDGE).exists() else []
         chains = [line for line in run("iptables-save").splitlines() if line.startswith((":KUBE", "-A KUBE"))]
+        sets = [name for name in run("ipset", "list", "-name").split() if name.lower().startswith("kube")]
         groups = [str(path) for path in CGROUPS.glob("**/kubepods")]
-        return mounts + links + chains + groups + [f"process {pid}" for pid in self._shims()]
+        return mounts(self.folder) + links + chains + sets + groups + [f"process {pid}" for pid in self._shims()]
 
     def _process(self, name: str, program: Path | str | None, *arguments: str) -> Process:
         async def ready() -> bool:
@@ -171,9 +177,19 @@ class Node:
         for pid in self._shims():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if str(self.folder) in line]
-        for mount in sorted(mounts, reverse=True):
-            run("umount", "--lazy", mount, check=False)
+        unmount(self.folder)
+
+
+def mounts(folder: Path) -> list[str]:
+    """Return what is mounted below a folder, the innermost first."""
+    places = (line.split()[1] for line in Path("/proc/mounts").read_text().splitlines())
+    return sorted((place for place in places if Path(place).is_relative_to(folder)), reverse=True)
+
+
+def unmount(folder: Path) -> None:
+    """Take off all that is mounted below a folder, so that it can be removed without reaching any further."""
+    for place in mounts(folder):
+        run("umount", "--lazy", place, check=False)
 
 
 def _remove_groups(group: Path) -> None:

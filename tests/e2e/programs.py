@@ -7,14 +7,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from e2e.kernel import NETFILTER
 from storyjob.api.errors import LocalWorldError
 from storyjob.local.build import Recipe, build, version_flags
 from storyjob.local.download import download_kubernetes
 from storyjob.local.lock import exclusive
 from storyjob.local.release import KUBERNETES, binaries_home
 from storyjob.local.report import Report
+from support.gomodule import built
 
-KUBELET, SCHEDULER, PROXY = "kubelet", "kube-scheduler", "kube-proxy"
+KUBELET, SCHEDULER, PROXY, POLICIES = "kubelet", "kube-scheduler", "kube-proxy", "policies"
 NAMES = (KUBELET, SCHEDULER, PROXY)
 CNI = Path("/usr/lib/cni")
 DEBIAN = {
@@ -24,6 +26,7 @@ DEBIAN = {
     "dockerd": "docker.io",
     "debootstrap": "debootstrap",
     "iptables": "iptables",
+    "ipset": "ipset",
     "ip": "iproute2",
 }
 _RECIPE = Recipe(
@@ -44,6 +47,8 @@ def missing() -> list[str]:
         packages.append("containernetworking-plugins")
     if packages:
         reasons.append(f"apt-get install --no-install-recommends {' '.join(packages)}")
+    if not NETFILTER.is_dir():
+        reasons.append("modprobe br_netfilter")
     return reasons
 
 
@@ -63,3 +68,8 @@ def get_programs(report: Report) -> Path:
             for name in NAMES:
                 (Path(scratch) / name).rename(home / name)
     return home
+
+
+def get_policies() -> Path:
+    """Return the program that enforces NetworkPolicies, built once."""
+    return built(Path(__file__).parent / POLICIES)

@@ -1,24 +1,17 @@
-"""Where the chart is installed: on a node of our own, or on the user's cluster that E2E_KUBECONFIG names."""
+"""Where the chart is installed: a cluster with nodes, and what is done with it."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from e2e.image import IMAGE, images
-from e2e.node import running_node
-from e2e.settings import HOST
 from storyjob.local.kubectl import Kubectl
-from storyjob.local.s3 import Bucket, S3Server
+from storyjob.local.s3 import Bucket
 from support.controlplane import PROJECT
-from support.helm import CHART, Helm, get_program
+from support.helm import CHART, Helm
 
 Json = dict[str, Any]
 
@@ -47,13 +40,19 @@ class Site:
         }
         # Pictures that take long enough to be interrupted.
         simulator = ("simulator.enabled=true", "simulator.args={--image-seconds=12}")
-        always = (*simulator, "networkPolicy.enabled=true", "replicas=2")
+        ports = f"networkPolicy.apiServerPorts={{443,{self.api_port()}}}"
+        always = (*simulator, "networkPolicy.enabled=true", ports, "replicas=2")
         return self.helm(
             *(command, RELEASE, CHART, "--namespace", SYSTEM, "--wait", "--timeout=4m"),
             *(f"--set-string={key}={value}" for key, value in texts.items()),
             *(f"--set={value}" for value in (*always, *values)),
             seconds=300,
         )
+
+    def api_port(self) -> str:
+        """Return the port that packets to the API server have when they leave the Service behind."""
+        path = "jsonpath={.ports[0].port}"
+        return self.kubectl("get", "endpointslice", "kubernetes", "-n", "default", "-o", path)
 
     def pods(self, component: str) -> list[Json]:
         """Return the pods of a component that are not going."""
@@ -92,41 +91,3 @@ class Site:
         """Delete the namespaces and the CRDs, and wait until they are gone."""
         self.kubectl("delete", "namespace", STORIES, SYSTEM, "--ignore-not-found", "--timeout=110s")
         self.kubectl("delete", "-f", PROJECT / "crds", "--ignore-not-found", "--timeout=60s")
-
-
-@contextmanager
-def open_site(folder: Path) -> Iterator[Site]:
-    """Open the site that the environment asks for, and leave nothing behind."""
-    own = os.environ.get("E2E_KUBECONFIG")
-    if own:
-        host, image = os.environ["E2E_HOST"], os.environ.get("E2E_IMAGE", IMAGE)
-        with _site(folder, Kubectl(Path(own)), Path(own), host, image) as site:
-            try:
-                yield site
-            finally:
-                site.clear()
-        return
-    archive = images(folder)
-    with running_node(folder / "node") as node:
-        node.ctr("images", "import", archive)
-        archive.unlink()
-        with _site(folder, node.kubectl, node.plane.kubeconfig, HOST, f"docker.io/library/{IMAGE}") as site:
-            try:
-                yield site
-            finally:
-                site.stop()
-    left = node.remains()
-    assert left == [], left
-
-
-@contextmanager
-def _site(folder: Path, kubectl: Kubectl, kubeconfig: Path, host: str, image: str) -> Iterator[Site]:
-    server = S3Server(folder / "s3", host=host)
-    asyncio.run(server.start())
-    helm = Helm(get_program(), folder / "helm", {"KUBECONFIG": str(kubeconfig)})
-    site = Site(kubectl, helm, server.bucket, image)
-    try:
-        site.prepare()
-        yield site
-    finally:
-        asyncio.run(server.stop())

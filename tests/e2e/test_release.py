@@ -10,6 +10,7 @@ from typing import Any
 import av
 import pytest
 
+from e2e.reach import reached
 from e2e.site import RELEASE, STORIES, SYSTEM, Site
 from storyjob.api.resource import GROUP
 from support import bucket
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 SIMULATOR = f"/api/v1/namespaces/{SYSTEM}/services/{RELEASE}-storyjob-simulator:8600/proxy"
+SERVICES = ("metrics", "internal", "simulator")
 SCENES = 4  # as many as the example's MediaProvider makes at once
 
 
@@ -61,7 +63,7 @@ def jobs(site: Site, name: str) -> list[str]:
 
 def completed(site: Site, name: str) -> Json:
     """Wait as a user would, and return the story."""
-    site.kubectl(*f"wait -n {STORIES} --for=condition=Complete sj/{name} --timeout=110s".split())
+    show(site, *f"wait -n {STORIES} --for=condition=Complete sj/{name} --timeout=110s".split())
     return site.story(name)
 
 
@@ -72,11 +74,22 @@ def bought(site: Site, text: str) -> list[str]:
 
 
 def seconds_of_film(site: Site, story: Json) -> float:
-    """Return how long the film in the bucket is."""
-    film = story["status"]["outputs"]["film"]
-    with av.open(io.BytesIO(bucket.read(site.bucket, film["uri"]))) as container:
+    """Return how long the film in the bucket is, and show what it is."""
+    uri = story["status"]["outputs"]["film"]["uri"]
+    data = bucket.read(site.bucket, uri)
+    with av.open(io.BytesIO(data)) as container:
         assert {stream.type for stream in container.streams} >= {"video", "audio"}
-        return float(container.duration or 0) / av.time_base
+        seconds = float(container.duration or 0) / av.time_base
+        picture = container.streams.video[0]
+        print(f"\n{uri}: {seconds:.1f} s, {picture.width}x{picture.height}, {len(data):,} bytes", flush=True)
+        return seconds
+
+
+def leader(site: Site) -> str:
+    """Return the name of the pod that holds the Lease, empty where nobody does."""
+    path = "jsonpath={.spec.holderIdentity}"
+    holder = site.kubectl("get", "lease", f"{RELEASE}-storyjob", "-n", SYSTEM, "-o", path)
+    return holder.rpartition("_")[0]
 
 
 def show(site: Site, *words: str) -> None:
@@ -101,6 +114,31 @@ def test_the_example_of_the_notes_becomes_a_film(site: Site) -> None:
     assert seconds_of_film(site, story) == pytest.approx(story["status"]["outputs"]["film"]["durationSeconds"], abs=0.5)
     scenes = json.loads(site.kubectl("get", "scenes", "-n", STORIES, "-o", "json"))["items"]
     assert all("callback" in scene["status"]["steps"]["image"] for scene in scenes), "no callback came through"
+
+
+@pytest.mark.usefixtures("enforced_policies")
+def test_strangers_reach_callbacks_and_metrics_only(site: Site) -> None:
+    operator, webhook, vendors = (f"{RELEASE}-storyjob-{name}.{SYSTEM}.svc.cluster.local" for name in SERVICES)
+    open_to_all = [f"{RELEASE}-storyjob-callbacks.{SYSTEM}.svc.cluster.local:8080", f"{operator}:8082"]
+    private = [f"{webhook}:8081", f"{vendors}:8600"]
+
+    stranger = reached(site, STORIES, allowed=open_to_all, refused=private)
+    neighbour = reached(site, SYSTEM, allowed=open_to_all + private, refused=[])
+
+    print(f"\nfrom namespace {STORIES}: {stranger}\nfrom namespace {SYSTEM}: {neighbour}", flush=True)
+    assert stranger == dict.fromkeys(open_to_all, True) | dict.fromkeys(private, False)
+    assert neighbour == dict.fromkeys(open_to_all + private, True)
+
+
+def test_when_the_leader_is_killed_the_other_goes_on(site: Site) -> None:
+    begin(site, "orphaned", narrated=False)
+    first = leader(site)
+    site.kubectl("delete", "pod", first, "-n", SYSTEM, "--force", "--grace-period=0")
+
+    site.until("another operator leads", lambda: leader(site) not in ("", first))
+    completed(site, "orphaned")
+
+    assert len(bought(site, "orphaned")) == len(set(bought(site, "orphaned"))) == SCENES
 
 
 def test_a_killed_operator_is_replaced_and_nothing_is_bought_twice(site: Site) -> None:
@@ -137,6 +175,31 @@ def test_a_film_is_made_by_a_job(site: Site) -> None:
     assert job["status"]["succeeded"] == 1
     assert "failed" not in job["status"]
     assert seconds_of_film(site, story) == pytest.approx(SCENES, abs=0.5)
+
+
+def test_a_right_that_was_taken_away_is_named_and_an_upgrade_gives_it_back(site: Site) -> None:
+    binding = f"{SYSTEM}-{RELEASE}-storyjob-operator"
+    site.kubectl("delete", "rolebinding", binding, "-n", STORIES)
+    before = {pod["metadata"]["name"] for pod in site.pods("operator")}
+    site.kubectl("rollout", "restart", f"deployment/{RELEASE}-storyjob", "-n", SYSTEM)
+    site.until("there is a new operator", lambda: fresh(site, before))
+
+    site.until("it says what it lacks", lambda: "RBAC does not allow" in log(site, fresh(site, before)))
+
+    show(site, "logs", fresh(site, before), "-n", SYSTEM, "-c", "operator", "--tail=1")
+    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2")
+    assert all(one["ready"] for pod in site.pods("operator") for one in pod["status"]["containerStatuses"])
+
+
+def fresh(site: Site, before: set[str]) -> str:
+    """Return the name of an operator's pod that was not there before, empty where there is none that runs."""
+    running = [pod for pod in site.pods("operator") if pod["status"]["phase"] == "Running"]
+    return next((name for pod in running if (name := pod["metadata"]["name"]) not in before), "")
+
+
+def log(site: Site, pod: str) -> str:
+    """Return what a pod's operator has logged."""
+    return site.kubectl("logs", pod, "-n", SYSTEM, "-c", "operator")
 
 
 def test_helm_test_makes_a_film_and_takes_it_away(site: Site) -> None:

@@ -1,4 +1,7 @@
-"""Helm 3 for tests: the one on the PATH, else from our cache, else downloaded, else built from its Go module."""
+"""Helm 3 for tests: the one on the PATH, else from our cache, else downloaded, else built from its Go module.
+
+`python -m support.helm …` is that Helm.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass, field
@@ -138,3 +142,7 @@ def _build(folder: Path, report: Report) -> Path:
     if done.returncode != 0:
         raise HelmError(f"helm cannot be built: {done.stderr[-2000:]}")
     return folder / "helm"
+
+
+if __name__ == "__main__":
+    sys.exit(subprocess.call([get_program(), *sys.argv[1:]]))

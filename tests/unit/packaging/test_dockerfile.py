@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -58,3 +60,30 @@ def test_nothing_instruments_the_requests_to_vendors() -> None:
 
     assert "opentelemetry-sdk" in names
     assert not {name for name in names if name.startswith("opentelemetry-instrumentation")}
+
+
+def test_nothing_is_imported_that_the_dockerfile_removes() -> None:
+    """In a process of its own, in which what the image lacks cannot be imported."""
+    removed = re.findall(r"site-packages/(kubernetes/\S+)", DOCKERFILE)
+    packages = tuple(path.replace("/", ".") for path in removed)
+
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, *packages], capture_output=True, text=True, check=False)
+
+    assert len(packages) == 2
+    assert done.returncode == 0, done.stderr
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys, storyjob, storyjob_webhook
+
+class Removed:
+    def find_spec(self, name, path=None, target=None):
+        if (name + ".").startswith(tuple(package + "." for package in sys.argv[1:])):
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Removed())
+for package in (storyjob, storyjob_webhook):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+"""
