@@ -8,11 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from pydantic.alias_generators import to_camel
 
 from storyjob.api.errors import StorageError
 from storyjob.api.outcome import Alignment
+from storyjob.api.scene import JOB_ID_LIMIT
 from storyjob.media.layout import Layout
 from storyjob.media.store import MIB, Store
 
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 # An alignment has a few dozen bytes for each of up to 5,000 characters.
 _MAX_BYTES = 4 * MIB
 _NAME = re.compile(r"[0-9a-f-]{1,256}\.[a-z0-9]{1,8}")
+_MOST = 10**12
 
 
 class RecordedAlignment(BaseModel):
@@ -29,14 +31,15 @@ class RecordedAlignment(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     characters: list[str]
-    starts: list[float]
-    ends: list[float]
+    starts: list[FiniteFloat]
+    ends: list[FiniteFloat]
 
 
 class Record(BaseModel):
     """What lies in the bucket for one input, and what really made it.
 
-    ``job_id`` and ``cost`` (USD, a decimal string in JSON) are there when the provider told them.
+    ``job_id`` and ``cost`` (USD, a decimal string in JSON) are there when the provider told them. Nothing in it is
+    larger than a status can hold: whoever may write to the bucket may have written it.
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
@@ -44,17 +47,17 @@ class Record(BaseModel):
     version: Literal[1] = 1
     key: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    bytes: int = Field(ge=1)
-    content_type: str
-    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    bytes: int = Field(ge=1, le=_MOST)
+    content_type: str = Field(max_length=100, pattern=r"^[\w.+-]+/[\w.+-]+$")
+    seconds: float | None = Field(default=None, ge=0, le=_MOST, allow_inf_nan=False)
     width: int | None = None
     height: int | None = None
     alignment: RecordedAlignment | None = None
-    provider: str
-    model: str
-    job_id: str | None = None
-    token_hash: str
-    cost: Decimal | None = None
+    provider: str = Field(max_length=253)
+    model: str = Field(max_length=200)
+    job_id: str | None = Field(default=None, max_length=JOB_ID_LIMIT)
+    token_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    cost: Decimal | None = Field(default=None, ge=0, le=_MOST)
     created_at: datetime
 
     @property

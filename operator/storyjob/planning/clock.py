@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from storyjob.api.conditions import ConditionType
 from storyjob.api.reasons import Reason
-from storyjob.api.resource import RETRY_ANNOTATION
 from storyjob.api.storyjob import StoryJob
 
 
@@ -35,7 +34,7 @@ def run_clock(story: StoryJob, now: datetime) -> Clock:
 def _asked_anew(story: StoryJob) -> bool:
     """Whether a person edited the story or asked for a retry since its status was written."""
     status, meta = story.status, story.metadata
-    return status.observed_generation != meta.generation or status.retry != meta.annotations.get(RETRY_ANNOTATION)
+    return status.observed_generation != meta.generation or status.retry != meta.retry_asked
 
 
 def _timed_out(story: StoryJob) -> bool:

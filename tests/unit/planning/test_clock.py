@@ -60,6 +60,11 @@ def failed_for(reason: str) -> dict[str, Any]:
             Clock(NOW, 0),
             id="a retry that was acted on gives no time again",
         ),
+        pytest.param(
+            story(**failed_for("DeadlineExceeded"), annotations={"storyjob.dev/retry": "x" * 300}, retry="x" * 256),
+            Clock(NOW, 0),
+            id="nor one whose text is longer than a status keeps",
+        ),
     ],
 )
 def test_the_clock(story: StoryJob, expected: Clock) -> None:
