@@ -86,10 +86,11 @@ MEDIAPROVIDER = Kind(
         Column("Type", ".spec.type", "The vendor whose wire protocol is spoken."),
         _ready("Ready", "status", "Whether stories can use it."),
         _ready("Reason", "reason", "Why it is or is not ready."),
-        Column("In flight", ".status.inFlight", "Generations under way.", type="integer"),
+        Column("InFlight", ".status.inFlight", "Generations under way.", type="integer"),
         Column("Waiting", ".status.waiting", "Steps that wait for room.", type="integer"),
         Column("Circuit", ".status.circuit", "Open or HalfOpen while it does not answer."),
         _AGE,
+        Column("LastError", ".status.lastError", "Why the newest purchase without an answer had none.", wide=True),
         Column("Completion", ".spec.completion", "How the end of a job is told.", wide=True),
         Column(
             "Concurrent", ".spec.limits.concurrent", "How much may be under way at once.", type="integer", wide=True

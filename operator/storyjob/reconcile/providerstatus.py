@@ -31,11 +31,12 @@ async def write_provider_status(world: World, provider: MediaProvider, blocked: 
     if (in_flight, waiting) == (before.in_flight, before.waiting):
         world.desk.counted.pop(key, None)
     elif _counts_are_due(world, key):
-        world.desk.counted.pop(key, None)
         after = counted
     if after == before:
         return
-    written = await write_status(world.cluster, PROVIDERS, provider.metadata, before, after)
+    # With a write that is due anyway the counts cost nothing.
+    written = await write_status(world.cluster, PROVIDERS, provider.metadata, before, counted)
+    world.desk.counted.pop(key, None)
     if written is None:
         return
     world.caches.providers.put(MediaProvider.model_validate(written))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from storyjob.providers.registry import provider_types
+
 PROJECT = Path(__file__).resolve().parents[3]
 PAGES = [*(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *PROJECT.glob("docs/**/*.md")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -89,3 +91,15 @@ def test_every_path_of_the_layout_map_exists() -> None:
 
     assert [path for path in below_operator if not (PROJECT / "operator/storyjob" / path).exists()] == []
     assert [path for path in others if not (PROJECT / path).exists()] == []
+
+
+@pytest.mark.parametrize("type_", provider_types())
+def test_every_provider_has_a_page_that_tells_what_must_be_known(type_: str) -> None:
+    page = read(f"docs/providers/{type_}.md")
+
+    described = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(apiVersion.*?)```", page, re.DOTALL)]
+    assert type_ in [one["spec"]["type"] for one in described if one["kind"] == "MediaProvider"]
+    assert "\n## When a request fails\n" in page
+    assert re.search(r"\n## What (costs money, and what )?cannot be known\n", page)
+    assert f"providers/{type_}.md" in read("docs/README.md")
+    assert f"providers/{type_}.md" in read("docs/real-providers.md")
