@@ -23,7 +23,7 @@ RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra ffmpeg --extra spee
 # The definitions of some 400 other services of AWS: 25 MB that nobody here reads. The credential chain needs sts and sso.
 RUN find /opt/storyjob/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
       ! -name s3 ! -name sts ! -name sso ! -name sso-oidc -exec rm -r {} + \
- # Of the Kubernetes client we take how a server is found and trusted; its classes for each API are another 68 MB.
+ # Of the Kubernetes client we take how a server is found and trusted; its classes for each API are another 77 MB.
  && rm -r /opt/storyjob/lib/python3*/site-packages/kubernetes/client/api \
       /opt/storyjob/lib/python3*/site-packages/kubernetes/aio/client/api \
  # The program inside the wheel is named after its version.

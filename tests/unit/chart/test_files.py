@@ -60,7 +60,10 @@ def test_chart_and_package_have_one_version() -> None:
     project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     version = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
 
+    images = yaml.safe_load(read("Chart.yaml")["annotations"]["artifacthub.io/images"])
+
     assert [read("Chart.yaml")["version"], read("Chart.yaml")["appVersion"]] == version * 2
+    assert [image["image"] for image in images] == [f"{read('values.yaml')['image']['repository']}:{version[0]}"]
 
 
 def test_every_value_has_a_schema() -> None:
