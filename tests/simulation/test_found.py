@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from simulation.schedule import Schedule
 from simulation.weather import Channel, Outage
 from simulation.world import Report, run_schedule, stage
+from storyjob.planning import step as turns
 
 IMAGE = {"providerRef": {"name": "replicate"}, "model": "black-forest-labs/flux-dev"}
 REPLICATE = {
@@ -47,3 +50,13 @@ def test_a_download_that_fails_for_minutes_is_no_reason_to_buy_again() -> None:
     report = ran(calm_at=300.0, outages=(Outage(Channel.DOWNLOAD, 0.0, 240.0),))
     assert report.faults["download/refused"] > 4
     assert (report.broken, report.phases, report.bought) == (None, ("Completed",), 1)
+
+
+def test_a_lost_job_is_never_taken_for_one_of_an_earlier_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {Channel.VENDOR: 0.5, Channel.JOB: 0.6, Channel.LIST: 0.4}
+    story = {**FAIR.stories[0], "retry": {"limit": 3, "backoffSeconds": 1}, "cache": "Bypass"}
+    troubled: dict[str, Any] = {"seed": 23, "calm_at": 90.0, "stories": (story,), "callbacks": False, "rates": rates}
+    assert ran(**troubled).broken is None
+    # Without what is remembered of them, this very schedule takes one over.
+    monkeypatch.setattr(turns, "_former_jobs", lambda step: None)
+    assert "another attempt has it" in (ran(**troubled).broken or "")
