@@ -7,32 +7,10 @@ from typing import Any
 
 import pytest
 
-from simulation.schedule import Schedule
+from simulation.small import FAIR, LOSSES
 from simulation.weather import Channel, Outage
 from simulation.world import Report, run_schedule, stage
 from storyjob.planning import step as turns
-
-IMAGE = {"providerRef": {"name": "replicate"}, "model": "black-forest-labs/flux-dev"}
-REPLICATE = {
-    "type": "replicate",
-    "credentials": {"secretRef": {"name": "keys", "key": "replicate"}},
-    "limits": {"concurrent": 2},
-    "polling": {"initialSeconds": 2, "factor": 1.5, "maxSeconds": 10},
-    "timeoutSeconds": 600,
-    "prices": [{"model": "*", "perGeneration": "0.05"}],
-}
-FAIR = Schedule(
-    seed=1,
-    stories=({"scenes": [{"name": "forest", "image": {"prompt": "the forest"}}], "defaults": {"image": IMAGE}},),
-    providers={"replicate": REPLICATE},
-    callbacks=True,
-    operators=1,
-    leased=True,
-    deaths=((),),
-    skews=(0.0,),
-    acts=(),
-    calm_at=0.0,
-)
 
 
 def ran(**changes: Any) -> Report:
@@ -53,10 +31,8 @@ def test_a_download_that_fails_for_minutes_is_no_reason_to_buy_again() -> None:
 
 
 def test_a_lost_job_is_never_taken_for_one_of_an_earlier_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = {Channel.VENDOR: 0.5, Channel.JOB: 0.6, Channel.LIST: 0.4}
-    story = {**FAIR.stories[0], "retry": {"limit": 3, "backoffSeconds": 1}, "cache": "Bypass"}
-    troubled: dict[str, Any] = {"seed": 23, "calm_at": 90.0, "stories": (story,), "callbacks": False, "rates": rates}
-    assert ran(**troubled).broken is None
-    # Without what is remembered of them, this very schedule takes one over.
-    monkeypatch.setattr(turns, "_former_jobs", lambda step: None)
-    assert "another attempt has it" in (ran(**troubled).broken or "")
+    with stage() as folder:
+        assert run_schedule(replace(LOSSES, seed=23), folder).broken is None
+        # Without what is remembered of them, this very schedule takes one over.
+        monkeypatch.setattr(turns, "_former_jobs", lambda step: None)
+        assert "another attempt has it" in (run_schedule(replace(LOSSES, seed=23), folder).broken or "")
