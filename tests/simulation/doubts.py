@@ -33,6 +33,8 @@ class Doubts:
         """By token hash: jobs of which a person said that they are the attempt's."""
         self.doubled: Counter[StepKey] = Counter()
         """By step: how many attempts of unknown outcome were bought again."""
+        self.ends: Counter[str] = Counter()
+        """How many attempts were lost, and how often each way out of that was taken."""
         self._lost_since: dict[str, float] = {}
         self._said: Counter[tuple[str, str]] = Counter()
         self._obeyed: Counter[tuple[StepKey, str]] = Counter()
@@ -61,6 +63,7 @@ class Doubts:
         token, lost_at = new.get("tokenHash"), new.get("lostAt")
         same = token == old.get("tokenHash")
         if token is not None and lost_at is not None and not (same and lost_at == old.get("lostAt")):
+            self.ends["lost"] += 1
             self._lost_since[token] = since = (datetime.fromisoformat(lost_at) - EPOCH).total_seconds()
             if not -WRITTEN_WITHIN < since - self._clock() < CLOCKS_OFF:
                 self._violated("%s is said to be lost since %.0f", key, since)
@@ -95,12 +98,17 @@ class Doubts:
         token, phase = new["tokenHash"], new.get("phase")
         if phase in ("Waiting", "Failed") and new.get("lostAt") is not None:
             self.given_up.add(token)
+            how = "chosen" if said is None else "ordered"
+            self.ends[f"{how} to be {'bought again' if phase == 'Waiting' else 'given up'}"] += 1
             if said is None:
                 self._check_policy(scene, key, new)
             elif _ordered(said, key[1]) != {"Waiting": "resubmit", "Failed": "fail"}[phase]:
                 self._violated("%s is %s though a person said %r", key, phase, said)
         elif said is not None and new.get("jobId") == _ordered(said, key[1]):
             self.named[token].add(new["jobId"])
+            self.ends["named by a person"] += 1
+        elif phase != "OutcomeUnknown":
+            self.ends["found"] += 1
 
     def _check_policy(self, scene: Json, key: StepKey, new: Json) -> None:
         waited = self._clock() - self._lost_since[new["tokenHash"]]

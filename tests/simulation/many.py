@@ -25,6 +25,7 @@ class Outcome:
     digest: str
     seconds: float
     faults: dict[str, int]
+    doubts: dict[str, int]
     phases: tuple[str, ...]
     deaths: int
     bought: int
@@ -40,6 +41,7 @@ class Outcome:
             report.trace.digest(),
             report.seconds,
             report.faults,
+            report.doubts,
             report.phases,
             report.deaths,
             report.bought,
@@ -56,6 +58,7 @@ class Total:
     broken: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
+    doubts: Counter[str] = field(default_factory=Counter)
     phases: Counter[str] = field(default_factory=Counter)
     deaths: int = 0
     bought: int = 0
@@ -70,6 +73,7 @@ class Total:
             self.broken[outcome.seed] = outcome.broken
         self.seconds += outcome.seconds
         self.faults.update(outcome.faults)
+        self.doubts.update(outcome.doubts)
         self.phases.update(outcome.phases)
         self.deaths += outcome.deaths
         self.bought += outcome.bought
@@ -80,10 +84,12 @@ class Total:
         """Return the figures in a few lines."""
         took = time.perf_counter() - self.began
         phases = ", ".join(f"{count} {phase}" for phase, count in self.phases.most_common())
+        doubts = ", ".join(f"{count} {end}" for end, count in self.doubts.most_common())
         return (
             f"{self.runs} schedules in {took:.1f} s, {self.runs / took:.1f} a second; "
             f"{self.seconds / 3600:.1f} hours of their own time\n"
             f"stories: {phases}; {self.bought} jobs bought, {self.faults.total()} faults, {self.deaths} deaths\n"
+            f"outcomes unknown: {doubts or 'none'}\n"
             f"{self.checks} writes and purchases checked, {len(self.broken)} broken promises; "
             f"at most {self.most_reconciles} reconciles of one object in a second"
         )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from simulation.doubts import StepKey
-from simulation.market import Job, Market
+from simulation.market import Job, Line, Market
 
+CLOCKS_DIFFER = 75.0  # seconds that a job may seem to be older than its attempt
 SEEN_WITHIN = 30.0  # seconds; longer than any watch is behind
 
 
@@ -40,8 +41,8 @@ class Owners:
     def check(self, step: StepKey, token: str, name: str, named: Collection[str]) -> None:
         """Check that a job is an attempt's own, or that a person ``named`` it, and that nobody else has it.
 
-        An attempt that got no job may take a stranger's that looks like it and was made at that time: nothing that a
-        list shows could tell the two apart.
+        An attempt whose own job is not there, or not shown yet, may take a stranger's that looks like it and was made
+        at that time: nothing that a list shows could tell the two apart.
         """
         own = next((line for line in self._market.lines if line.token_hash == token), None)
         if own is not None and own.job is not None and own.job.name == name:
@@ -49,8 +50,8 @@ class Owners:
         job = self._market.jobs.get(name.rpartition("/")[2])
         if job is not None and any(self._has(other, token, name, named) for other in self._attempts):
             self._violated("%s: %s is on record, and another attempt has it", step, name)
-        twin = job is not None and own is not None and own.job is None and _looks_like(job, own.sent_at)
-        if not twin and name not in named:
+        alike = job is not None and own is not None and self._looks_like(job, own)
+        if not alike and name not in named:
             self._violated("%s: %s is on record, and is no job of this attempt", step, name)
 
     def _has(self, other: str, token: str, name: str, named: Collection[str]) -> bool:
@@ -61,6 +62,14 @@ class Owners:
         # Nobody can stop a person who names a step's job in the very moment in which the step itself hears of it.
         return name not in named or self._market.loop.time() - since > SEEN_WITHIN
 
-
-def _looks_like(job: Job, sent_at: float) -> bool:
-    return job.stranger and job.begins_at >= sent_at
+    def _looks_like(self, job: Job, own: Line) -> bool:
+        """Return whether a stranger's job looks like one that is not there, or not shown yet."""
+        if not job.stranger or job.begins_at < own.sent_at - CLOCKS_DIFFER:
+            return False
+        if own.job is None:
+            return True
+        late = any(
+            entry.job is own.job and entry.shown_at > self._market.loop.time() - SEEN_WITHIN
+            for entry in self._market.lists.get(own.vendor, ())
+        )
+        return late and job.begins_at < own.sent_at

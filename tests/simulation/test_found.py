@@ -5,31 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from simulation.schedule import Schedule
+import pytest
+
+from simulation.small import FAIR, LOSSES
 from simulation.weather import Channel, Outage
 from simulation.world import Report, run_schedule, stage
-
-IMAGE = {"providerRef": {"name": "replicate"}, "model": "black-forest-labs/flux-dev"}
-REPLICATE = {
-    "type": "replicate",
-    "credentials": {"secretRef": {"name": "keys", "key": "replicate"}},
-    "limits": {"concurrent": 2},
-    "polling": {"initialSeconds": 2, "factor": 1.5, "maxSeconds": 10},
-    "timeoutSeconds": 600,
-    "prices": [{"model": "*", "perGeneration": "0.05"}],
-}
-FAIR = Schedule(
-    seed=1,
-    stories=({"scenes": [{"name": "forest", "image": {"prompt": "the forest"}}], "defaults": {"image": IMAGE}},),
-    providers={"replicate": REPLICATE},
-    callbacks=True,
-    operators=1,
-    leased=True,
-    deaths=((),),
-    skews=(0.0,),
-    acts=(),
-    calm_at=0.0,
-)
+from storyjob.planning import step as turns
 
 
 def ran(**changes: Any) -> Report:
@@ -47,3 +28,11 @@ def test_a_download_that_fails_for_minutes_is_no_reason_to_buy_again() -> None:
     report = ran(calm_at=300.0, outages=(Outage(Channel.DOWNLOAD, 0.0, 240.0),))
     assert report.faults["download/refused"] > 4
     assert (report.broken, report.phases, report.bought) == (None, ("Completed",), 1)
+
+
+def test_a_lost_job_is_never_taken_for_one_of_an_earlier_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    with stage() as folder:
+        assert run_schedule(replace(LOSSES, seed=23), folder).broken is None
+        # Without what is remembered of them, this very schedule takes one over.
+        monkeypatch.setattr(turns, "_former_jobs", lambda step: None)
+        assert "another attempt has it" in (run_schedule(replace(LOSSES, seed=23), folder).broken or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from simulation.many import run_each
+from simulation.small import LOSSES
+from simulation.world import run_schedule, stage
 from storyjob.ambient import now
 from storyjob.api.outcome import Accepted, Failure, FailureKind, NoTrace, Rejected, Unknown
 from storyjob.api.reasons import Reason
@@ -206,7 +208,7 @@ def take_any_of_several(patch: pytest.MonkeyPatch) -> None:
     """Take the first of several jobs that could be the lost one."""
 
     def verdict(found: list[str], *, whole: bool) -> Any:
-        return Accepted(found[-1]) if found else NoTrace("nothing")
+        return Accepted(found[0]) if found else NoTrace("nothing")
 
     patch.setattr(replicate, "verdict", verdict)
 
@@ -255,20 +257,38 @@ PLANTED: dict[Plant, str] = {
     buy_again_before_the_grace: "before the grace is over",
     count_no_duplicate: "is counted as bought twice",
     buy_again_what_was_given_up: "is bought again unasked",
-    find_at_any_time: "is no job of this attempt|another attempt has it",
-    take_any_of_several: "is no job of this attempt",
-    take_what_another_has: "another attempt has it",
     obey_for_ever: "is obeyed again",
     ask_another_meanwhile: "submitted again while|is bought again",
 }
 
 
+AMONG_LOSSES: dict[Plant, str] = {
+    find_at_any_time: "is no job of this attempt|another attempt has it",
+    take_any_of_several: "is no job of this attempt",
+    take_what_another_has: "another attempt has it",
+}
+"""What shows only when much is lost."""
+
+
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
-    for outcome in run_each(range(WITHIN)):
-        if outcome.broken:
-            print(plant.__name__, outcome.seed, outcome.broken)
-            assert re.search(PLANTED[plant], outcome.broken), outcome.broken
+    broken = ((outcome.seed, outcome.broken) for outcome in run_each(range(WITHIN)))
+    _expect(plant, PLANTED[plant], broken)
+
+
+@pytest.mark.parametrize("plant", AMONG_LOSSES, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_caught_among_losses(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    with stage() as folder:
+        runs = (run_schedule(replace(LOSSES, seed=seed), folder) for seed in range(WITHIN))
+        _expect(plant, AMONG_LOSSES[plant], ((report.schedule.seed, report.broken) for report in runs))
+
+
+def _expect(plant: Plant, verdict: str, runs: Iterable[tuple[int, str | None]]) -> None:
+    for seed, broken in runs:
+        if broken:
+            print(plant.__name__, seed, broken)
+            assert re.search(verdict, broken), broken
             return
     pytest.fail(f"{plant.__doc__} Nothing was noticed in {WITHIN} schedules.")

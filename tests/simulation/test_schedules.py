@@ -28,6 +28,9 @@ def test_no_promise_is_broken() -> None:
     assert total.bought > 3 * SCHEDULES
     assert total.deaths > SCHEDULES / 2
     assert total.faults.total() > 5 * SCHEDULES
+    assert total.doubts["lost"] > SCHEDULES / 4
+    for end in ("found", "named by a person", "chosen to be bought again", "ordered to be bought again"):
+        assert total.doubts[end] > SCHEDULES / 100, end
     assert total.phases["Completed"] > SCHEDULES / 2
 
 

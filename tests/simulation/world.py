@@ -55,6 +55,7 @@ class Report:
     seconds: float
     """How long it took in its own time."""
     faults: dict[str, int]
+    doubts: dict[str, int]
     phases: tuple[str, ...]
     deaths: int
     bought: int
@@ -272,6 +273,7 @@ def run_schedule(schedule: Schedule, work_dir: Path) -> Report:
         simulation.trace,
         seconds,
         simulation.weather.drawn,
+        dict(rules.doubts.ends),
         tuple(str(story["status"].get("phase")) for story in stories),
         simulation.deaths,
         sum(line.job is not None for line in simulation.market.lines),
