@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storyjob.ambient import monotonic, now, random_hex
+from storyjob.api.settings import LONGEST_LEASE_SECONDS
 from storyjob.cluster.client import Cluster
 from storyjob.cluster.errors import ClusterError, Conflict, NotFound, TestFailed
 from storyjob.cluster.resources import LEASES
@@ -44,6 +45,9 @@ class Lease:
         self._terms = terms
         self._valid_until = float("-inf")
         self._seen: tuple[str, float] = ("", monotonic())
+        self._newest, self._telling = 0, False
+        self.set_back = asyncio.Event()
+        """That the Lease is older than it was: somebody restored the cluster from a snapshot."""
 
     @property
     def valid(self) -> bool:
@@ -69,10 +73,13 @@ class Lease:
             try:
                 async with asyncio.timeout(self._terms.seconds / 3):
                     if not await self._renew():
-                        self._valid_until = float("-inf")
-                        return
+                        break
             except (ClusterError, TimeoutError) as error:
                 _log.warning("the lease cannot be renewed: %s", str(error) or "no answer in time")
+        self._valid_until = float("-inf")
+        if self._telling:
+            # What this process knows and the cluster forgot is being written; it ends by that.
+            await asyncio.sleep(self._terms.seconds * 2)
 
     async def release(self) -> None:
         """Give the lease back at once, so that a follower need not wait for it to run out."""
@@ -92,6 +99,7 @@ class Lease:
             found = await self._cluster.get(LEASES, self._terms.namespace, self._terms.name)
         except NotFound:
             return await self._create(began)
+        self._note(found)
         spec = found.get("spec") or {}
         if not self._is_free(found["metadata"]["resourceVersion"], spec):
             return False
@@ -108,6 +116,13 @@ class Lease:
         self._trust_from(began)
         return True
 
+    def _note(self, lease: dict[str, Any]) -> None:
+        version = int(lease["metadata"]["resourceVersion"])
+        if version < self._newest:
+            self.set_back.set()
+            self._telling = True
+        self._newest = version
+
     def _is_free(self, version: str, spec: dict[str, Any]) -> bool:
         """Whether nobody holds the lease: by our own clock, since when nothing of it has changed."""
         if self._seen[0] != version:
@@ -115,7 +130,8 @@ class Lease:
         holder = spec.get("holderIdentity") or ""
         if not holder or holder.rpartition("_")[0] == self._terms.instance:
             return True
-        seconds = max(float(spec.get("leaseDurationSeconds") or 0), self._terms.seconds)
+        told = min(float(spec.get("leaseDurationSeconds") or 0), LONGEST_LEASE_SECONDS)
+        seconds = max(told, self._terms.seconds)
         return monotonic() >= self._seen[1] + seconds
 
     async def _create(self, began: float) -> bool:
@@ -131,14 +147,23 @@ class Lease:
     async def _renew(self) -> bool:
         began = monotonic()
         try:
-            await self._patch(self._held_by(self.identity), renewTime=_stamp())
+            # Renewals that arrive while no answer does would keep all others from leading, and we may not.
+            if not self.valid and not await self._is_ours():
+                return False
+            self._note(await self._patch(self._held_by(self.identity), renewTime=_stamp()))
         except TestFailed:
+            await self._is_ours()
             _log.warning("the lease was taken by another", extra={"action": "lost-lease"})
             return False
         except NotFound:
             return await self._create(began)
         self._trust_from(began)
         return True
+
+    async def _is_ours(self) -> bool:
+        found = await self._cluster.get(LEASES, self._terms.namespace, self._terms.name)
+        self._note(found)
+        return bool((found.get("spec") or {}).get("holderIdentity") == self.identity)
 
     def _trust_from(self, began: float) -> None:
         # Counted from before the request went out: when it was carried out, nobody knows.
@@ -147,9 +172,9 @@ class Lease:
     def _held_by(self, identity: str) -> dict[str, Any]:
         return {"op": "test", "path": "/spec/holderIdentity", "value": identity}
 
-    async def _patch(self, test: dict[str, Any], **fields: str) -> None:
+    async def _patch(self, test: dict[str, Any], **fields: str) -> dict[str, Any]:
         changes = [{"op": "add", "path": f"/spec/{name}", "value": value} for name, value in fields.items()]
-        await self._cluster.json_patch(LEASES, self._terms.namespace, self._terms.name, [test, *changes])
+        return await self._cluster.json_patch(LEASES, self._terms.namespace, self._terms.name, [test, *changes])
 
     def _spec(self, transitions: int) -> dict[str, Any]:
         stamp = _stamp()

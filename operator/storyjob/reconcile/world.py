@@ -33,6 +33,7 @@ from storyjob.planning.plan import Offer
 from storyjob.planning.validate import Problem
 from storyjob.planning.view import LookUp, StepId
 from storyjob.reconcile.queue import Item, Kind, Queue
+from storyjob.reconcile.setback import forgets
 from storyjob.reconcile.tasks import Tasks
 from storyjob.reconcile.vendors import Vendors
 
@@ -63,7 +64,11 @@ class Caches:
     stories: Cache[StoryJob] = field(default_factory=lambda: Cache[StoryJob]())
     scenes: Cache[Scene] = field(
         default_factory=lambda: Cache[Scene](
-            uid=lambda scene: [scene.metadata.uid], owner=_owners, provider=_providers, hash=_hashes_being_bought
+            forgets,
+            uid=lambda scene: [scene.metadata.uid],
+            owner=_owners,
+            provider=_providers,
+            hash=_hashes_being_bought,
         )
     )
     providers: Cache[MediaProvider] = field(default_factory=lambda: Cache[MediaProvider]())
