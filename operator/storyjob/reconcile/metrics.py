@@ -11,6 +11,7 @@ PlatformCollector(registry=REGISTRY)
 SUBMISSIONS = Counter(
     "storyjob_submissions", "Paid calls made, by how they ended.", ["type", "step", "outcome"], registry=REGISTRY
 )
+SUBMITTING = Gauge("storyjob_submitting", "Paid calls under way.", registry=REGISTRY)
 REUSED = Counter("storyjob_reused", "Steps served from the bucket for nothing.", ["step"], registry=REGISTRY)
 OBSERVATIONS = Counter(
     "storyjob_observations", "Questions to providers, by the answer.", ["step", "phase"], registry=REGISTRY

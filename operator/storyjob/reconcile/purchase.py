@@ -110,7 +110,7 @@ async def _submit(
             Failure(FailureKind.UNAVAILABLE, "The operator stopped or lost its lease; nothing was asked for.")
         )
     try:
-        with crossing(Act.SUBMIT):
+        with crossing(Act.SUBMIT), metrics.SUBMITTING.track_inprogress():
             outcome = await adapter.submit(request, Attempt(token, url, seconds, priority))
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
         _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)

@@ -59,7 +59,8 @@ async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Ke
     adapter, taken = await adapter_of(world, provider), False
     if adapter is not None and step.job_id is not None:
         try:
-            await adapter.cancel(job_of(attempt, step))
+            with crossing(Act.CANCEL):
+                await adapter.cancel(job_of(attempt, step))
             taken = True
         except httpx.HTTPError as error:
             _log.warning("%s %s could not be cancelled: %s", attempt.scene, attempt.kind, error)
