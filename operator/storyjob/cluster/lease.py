@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 TRIES = 7.5  # how often a lease's length its followers look at it
 RENEWALS = 5.0  # how often a lease's length its holder renews it
+TELLING_SECONDS = 60.0  # for what has to be done in a cluster that was set back, before this process may end
 TRUST = 2 / 3
 """The part of its length that a holder relies on; the rest is what clocks and pauses may be off before another acts."""
 
@@ -45,9 +47,9 @@ class Lease:
         self._terms = terms
         self._valid_until = float("-inf")
         self._seen: tuple[str, float] = ("", monotonic())
-        self._newest, self._telling = 0, False
+        self._newest = 0
         self.set_back = asyncio.Event()
-        """That the Lease is older than it was: somebody restored the cluster from a snapshot."""
+        """The Lease is older than it was: the cluster was restored from a snapshot. Whoever saw to that clears it."""
 
     @property
     def valid(self) -> bool:
@@ -77,9 +79,11 @@ class Lease:
             except (ClusterError, TimeoutError) as error:
                 _log.warning("the lease cannot be renewed: %s", str(error) or "no answer in time")
         self._valid_until = float("-inf")
-        if self._telling:
-            # What this process knows and the cluster forgot is being written; it ends by that.
-            await asyncio.sleep(self._terms.seconds * 2)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELLING_SECONDS):
+                # What this process knows and the cluster forgot is being written.
+                while self.set_back.is_set():  # noqa: ASYNC110 (rare, and late by nothing that matters)
+                    await asyncio.sleep(0.1)
 
     async def release(self) -> None:
         """Give the lease back at once, so that a follower need not wait for it to run out."""
@@ -120,7 +124,6 @@ class Lease:
         version = int(lease["metadata"]["resourceVersion"])
         if version < self._newest:
             self.set_back.set()
-            self._telling = True
         self._newest = version
 
     def _is_free(self, version: str, spec: dict[str, Any]) -> bool:

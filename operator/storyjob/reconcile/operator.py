@@ -156,9 +156,9 @@ class Operator:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._world.settings.resync_seconds):
                     await hurry.wait()
-            hurry.clear()
             try:
                 await self.resync()
+                hurry.clear()
             except NotFound as error:
                 _log.error("a kind was removed from the cluster; are the CRDs being replaced? %s", error)
                 raise
@@ -168,6 +168,8 @@ class Operator:
                 raise
             except ClusterError as error:
                 _log.warning("resync failed, the watches go on: %s", error)
+                if hurry.is_set():
+                    await asyncio.sleep(SETBACK_SECONDS)
 
     async def _tell_again(self) -> None:
         """Buy nothing more, and write what the cluster forgot, however long it does not answer."""
