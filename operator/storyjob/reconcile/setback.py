@@ -38,7 +38,9 @@ async def tell_again(cluster: Cluster, cache: Cache[Scene], namespace: str | Non
             continue
         scene = there.get(known.metadata.uid)
         if (scene := there.get(known.metadata.uid)) is None:
-            _log.error("%s is forgotten by the cluster, and will be bought again: %s", key_of(known), _told(known))
+            _log.error(
+                "%s is forgotten by the cluster, and will be bought again: %s", "/".join(key_of(known)), _told(known)
+            )
         else:
             await _tell(cluster, scene, known)
 
@@ -48,7 +50,7 @@ async def tell_one(cluster: Cluster, known: Scene) -> None:
     try:
         scene = Scene.model_validate(await cluster.get(SCENES, known.metadata.namespace, known.metadata.name))
     except ClusterError as error:
-        _log.error("%s: what was forgotten cannot be told again (%s): %s", key_of(known), _told(known), error)
+        _log.error("%s: what was forgotten cannot be told again (%s): %s", "/".join(key_of(known)), _told(known), error)
         return
     if scene.metadata.uid == known.metadata.uid and forgets(known, scene):
         await _tell(cluster, scene, known)
@@ -63,9 +65,9 @@ async def _tell(cluster: Cluster, scene: Scene, known: Scene) -> None:
     try:
         await write_status(cluster, SCENES, scene.metadata, scene.status, _completed(scene, known))
     except ClusterError as error:
-        _log.error("%s: what was forgotten cannot be told again (%s): %s", key_of(known), _told(known), error)
+        _log.error("%s: what was forgotten cannot be told again (%s): %s", "/".join(key_of(known)), _told(known), error)
     else:
-        _log.warning("%s: told the cluster again what it forgot: %s", key_of(known), _told(known))
+        _log.warning("%s: told the cluster again what it forgot: %s", "/".join(key_of(known)), _told(known))
 
 
 def _told(scene: Scene) -> str:
