@@ -20,7 +20,10 @@ With ``:stop`` at the end the process is stopped as SIGSTOP does, and goes on at
 
 
 class Act(StrEnum):
-    """What changes something outside this process, in the order of a purchase and then of a film."""
+    """What changes something outside this process, in the order of a purchase, of a film, and of an end.
+
+    The last three are every way out: no change of anything outside passes by all of them.
+    """
 
     CHILDREN = "children"
     INTENT = "intent"
@@ -34,6 +37,14 @@ class Act(StrEnum):
     FILM = "film"
     MANIFEST = "manifest"
     STATUS = "status"
+    KEYS = "keys"
+    FIND = "find"
+    CANCEL = "cancel"
+    SETTLE = "settle"
+    FINALIZER = "finalizer"
+    WRITE = "write"
+    PUT = "put"
+    CALL = "call"
 
 
 class Fuse:

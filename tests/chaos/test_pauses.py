@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from storyjob.local.process import Process
 from support.chaos.audit import Accountant
-from support.chaos.battlefield import Battlefield, send
+from support.chaos.battlefield import Battlefield, send, stopped
 from support.chaos.cast import Cast
 from support.controlplane import run
 from support.simulator import eventually
@@ -18,22 +15,6 @@ from support.stage import a_tag
 
 ENDING = 180.0  # seconds
 SHAPE = (("polled", "audio"),)
-
-
-@pytest.fixture
-def pair(battlefield: Battlefield) -> Iterator[Battlefield]:
-    """A battlefield with a second operator that follows, and without the first."""
-    run(battlefield.one.kill())
-    run(battlefield.two.start())
-    yield battlefield
-    run(battlefield.two.stop())
-    run(battlefield.one.start())
-
-
-def stopped(process: Process) -> bool:
-    """Tell whether the kernel has stopped a process."""
-    stat = Path(f"/proc/{process.pid}/stat").read_text()
-    return stat.rpartition(")")[2].split()[0] == "T"
 
 
 @pytest.mark.timeout(600)
@@ -49,6 +30,7 @@ def stopped(process: Process) -> bool:
 )
 def test_a_leader_stopped_beyond_its_lease_buys_nothing_that_another_buys(pair: Battlefield, point: str) -> None:
     war = Cast(pair, pair.stage.namespaces[0], a_tag())
+    run(pair.one.kill())
     # It leads before the other one is asked to follow again.
     run(pair.two.stop())
     sleeper = pair.doomed(f"{point}:1:stop")

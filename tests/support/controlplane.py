@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from storyjob.local.controlplane import ControlPlane, Options
 from storyjob.local.kubectl import Kubectl
 from storyjob.local.report import Report
 from storyjob.local.s3 import Bucket, S3Server
+from support.house import House
 
 PROJECT = Path(__file__).resolve().parents[2]
 NEED_BINARIES = frozenset({"cluster", "binaries"})
@@ -57,9 +58,15 @@ def run(work: Coroutine[object, object, None]) -> None:
 
 
 @contextmanager
-def running_cluster(binaries: Binaries, folder: Path, options: Options | None = None) -> Iterator[Cluster]:
-    """Start a control plane in ``folder`` and stop it at the end."""
-    plane = ControlPlane(binaries, folder, options)
+def running_cluster(
+    binaries: Binaries, folder: Path, options: Options | None = None, house: House | None = None
+) -> Iterator[Cluster]:
+    """Start a control plane in ``folder``, in a house of its own if there is one, and stop it at the end."""
+    options = options or Options()
+    plane = ControlPlane(binaries, folder, replace(options, host=house.address) if house else options)
+    if house is not None:
+        for process in plane.processes:
+            process.program = house.home_of(process.program)
     run(plane.start())
     try:
         yield Cluster(

@@ -7,18 +7,19 @@ import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from storyjob.local.port import LOOPBACK, free_ports
+from storyjob.local.port import free_ports
 from storyjob.local.probe import answers_ok
 from storyjob.local.process import Process, Program
 from storyjob.local.s3 import Bucket
 from support.api_server import ApiServer
 from support.controlplane import Cluster, run
+from support.house import House
 
 Json = dict[str, Any]
 
@@ -39,6 +40,12 @@ class Casting:
     """By process, `operator` or `webhook`, where it is to have less than all rights."""
     webhook: bool = True
     """Whether there is a sidecar; without one the operator has no callback URL."""
+    houses: Mapping[str, House] = field(default_factory=dict)
+    """Where each lives that is not on this machine's loopback: by process, or by instance of the operator."""
+
+    def house(self, name: str) -> House:
+        """Return where a process lives."""
+        return self.houses.get(name, House())
 
 
 class Stage:
@@ -47,23 +54,20 @@ class Stage:
     def __init__(self, cluster: Cluster, bucket: Bucket, namespaces: list[str], folder: Path, casting: Casting) -> None:
         self.cluster, self.bucket, self.namespaces = cluster, bucket, namespaces
         self.api = ApiServer.of(cluster)
-        simulator, callbacks, internal, metrics = free_ports(4)
-        self.simulator_url = f"http://{LOOPBACK}:{simulator}"
-        self.metrics_urls = [f"http://{LOOPBACK}:{port}/metrics" for port in (metrics, internal)]
+        self._folder, self._casting = folder, casting
+        self.operators: dict[str, str] = {}
+        """Where each answers for probes and metrics, by instance."""
+        simulator, callbacks, internal = free_ports(3)
+        self.simulator_url = f"http://{casting.house('simulator').address}:{simulator}"
         self.http = httpx.Client(base_url=self.simulator_url, trust_env=False, timeout=60.0)
-        environment = self._environment(simulator, callbacks, internal, metrics) | dict(casting.settings)
+        self._variables = self._environment(callbacks, internal) | dict(casting.settings)
         if not casting.webhook:
-            del environment["STORYJOB_CALLBACK_URL"]
-
-        def process(name: str, arguments: tuple[str, ...], ready: str) -> Process:
-            command = (sys.executable, "-m", "storyjob.cli.main", name, *arguments)
-            own = {"KUBECONFIG": str(casting.kubeconfigs[name])} if name in casting.kubeconfigs else {}
-            return Process(Program(name, command, folder / f"{name}.log", answers_ok(ready), environment | own))
-
-        arguments = ("--host", LOOPBACK, "--port", str(simulator), *casting.simulator)
-        self.simulator = process("simulator", arguments, f"{self.simulator_url}/_sim/health")
-        self.operator = process("operator", (), f"http://{LOOPBACK}:{metrics}/readyz")
-        self.webhook = process("webhook", (), f"http://{LOOPBACK}:{internal}/readyz") if casting.webhook else None
+            del self._variables["STORYJOB_CALLBACK_URL"]
+        arguments = ("--host", casting.house("simulator").address, "--port", str(simulator), *casting.simulator)
+        self.simulator = self._process("simulator", f"{self.simulator_url}/_sim/health", arguments)
+        self.operator = self._operator("operator", casting.settings.get("STORYJOB_INSTANCE", "one"))
+        self._sidecar = f"http://{casting.house('webhook').address}:{internal}"
+        self.webhook = self._process("webhook", f"{self._sidecar}/readyz") if casting.webhook else None
 
     @property
     def processes(self) -> list[Process]:
@@ -93,18 +97,7 @@ class Stage:
 
     def another_operator(self, instance: str) -> Process:
         """Return one more replica of the operator, not yet started."""
-        (port,) = free_ports(1)
-        program = self.operator.program
-        variables = {"STORYJOB_INSTANCE": instance, "STORYJOB_METRICS_PORT": str(port)}
-        return Process(
-            replace(
-                program,
-                name=f"operator {instance}",
-                log=program.log.with_name(f"operator-{instance}.log"),
-                ready=answers_ok(f"http://{LOOPBACK}:{port}/readyz"),
-                environment={**program.environment, **variables},
-            )
-        )
+        return self._operator(f"operator-{instance}", instance)
 
     def leader(self) -> str:
         """Return the instance that holds the lease."""
@@ -118,7 +111,8 @@ class Stage:
 
     def metrics(self) -> list[str]:
         """Return what operator and sidecar expose."""
-        return [httpx.get(url, trust_env=False).raise_for_status().text for url in self.metrics_urls]
+        places = (next(iter(self.operators.values())), self._sidecar)
+        return [httpx.get(f"{place}/metrics", trust_env=False).raise_for_status().text for place in places]
 
     def ledger(self, text: str = "") -> list[Json]:
         """Return the submissions that reached the vendors whose text holds ``text``, oldest first."""
@@ -135,22 +129,38 @@ class Stage:
             path = page["next"]
         return found[::-1]
 
-    def _environment(self, simulator: int, callbacks: int, internal: int, metrics: int) -> dict[str, str]:
-        s3 = self.bucket.endpoint.removeprefix("http://")
+    def _operator(self, name: str, instance: str) -> Process:
+        (port,), address = free_ports(1), self._casting.house(name).address
+        own = {
+            "STORYJOB_INSTANCE": instance,
+            "STORYJOB_METRICS_HOST": address,
+            "STORYJOB_METRICS_PORT": str(port),
+        }
+        self.operators[instance] = f"http://{address}:{port}"
+        return self._process(name, f"{self.operators[instance]}/readyz", more=own)
+
+    def _process(
+        self, name: str, ready: str, arguments: tuple[str, ...] = (), more: Mapping[str, str] | None = None
+    ) -> Process:
+        casting, what = self._casting, name.partition("-")[0]
+        command = (sys.executable, "-m", "storyjob.cli.main", what, *arguments)
+        config = casting.kubeconfigs.get(name) or casting.kubeconfigs.get(what)
+        own = ({"KUBECONFIG": str(config)} if config else {}) | dict(more or {})
+        program = Program(name, command, self._folder / f"{name}.log", answers_ok(ready), self._variables | own)
+        return Process(casting.house(name).home_of(program, (house.address for house in casting.houses.values())))
+
+    def _environment(self, callbacks: int, internal: int) -> dict[str, str]:
+        hosts, sidecar = (self.simulator_url, self.bucket.endpoint), self._casting.house("webhook").address
         return self.bucket.environment() | {
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "STORYJOB_NAMESPACE": self.namespaces[0],
             "STORYJOB_WATCH_NAMESPACES": ",".join(self.namespaces),
-            "STORYJOB_CALLBACK_URL": f"http://{LOOPBACK}:{callbacks}",
-            "STORYJOB_ALLOWED_HOSTS": f"{LOOPBACK}:{simulator},{s3}",
-            "STORYJOB_WEBHOOK_HOST": LOOPBACK,
+            "STORYJOB_CALLBACK_URL": f"http://{sidecar}:{callbacks}",
+            "STORYJOB_ALLOWED_HOSTS": ",".join(url.removeprefix("http://") for url in hosts),
+            "STORYJOB_WEBHOOK_HOST": sidecar,
             "STORYJOB_WEBHOOK_PORT": str(callbacks),
-            "STORYJOB_INTERNAL_HOST": LOOPBACK,
+            "STORYJOB_INTERNAL_HOST": sidecar,
             "STORYJOB_INTERNAL_PORT": str(internal),
-            "STORYJOB_METRICS_HOST": LOOPBACK,
-            "STORYJOB_METRICS_PORT": str(metrics),
-            "NO_PROXY": LOOPBACK,
-            "no_proxy": LOOPBACK,
             "PYTHONUNBUFFERED": "1",
         }
 

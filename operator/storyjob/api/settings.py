@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+LONGEST_LEASE_SECONDS = 120
+"""No Lease is waited for longer, whatever somebody wrote into it."""
+
 HostList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -64,7 +67,9 @@ class Settings(BaseSettings):
         None, max_length=200, description="Names this replica among the others; its host name when absent."
     )
     lease_name: str = Field("storyjob-operator", description="Lease of the operator's namespace that its leader holds.")
-    lease_seconds: float = Field(15, ge=3, le=120, description="After this long without a word another replica leads.")
+    lease_seconds: float = Field(
+        15, ge=3, le=LONGEST_LEASE_SECONDS, description="After this long without a word another replica leads."
+    )
 
     resync_seconds: float = Field(300, gt=0, description="How often the cache is compared with a full list.")
     orphan_seconds: float = Field(60, ge=0, description="Margin after a submit's timeout until its outcome is unknown.")

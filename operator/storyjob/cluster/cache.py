@@ -30,10 +30,15 @@ Index = Callable[[T], Iterable[Hashable]]
 
 
 class Cache(Generic[T]):
-    """The objects of one kind, with look-ups by any indexed property."""
+    """The objects of one kind, with look-ups by any indexed property.
 
-    def __init__(self, **indexes: Index[T]) -> None:
+    A newer state that ``forgets(known, newer)`` what must not be forgotten is not taken in, so that no write which
+    holds only for the newest state can be based on it.
+    """
+
+    def __init__(self, forgets: Callable[[T, T], bool] | None = None, **indexes: Index[T]) -> None:
         self._objects: dict[Key, T] = {}
+        self._forgets = forgets
         self._indexes = indexes
         self._gone: dict[str, None] = {}
         # Not sets: what is found comes in the order in which it was seen, the same in every run.
@@ -60,6 +65,13 @@ class Cache(Generic[T]):
         if item.metadata.uid in self._gone:
             return False  # the answer of a write that the deletion overtook
         if known is not None and not _newer(item.metadata, known.metadata):
+            return False
+        if (
+            known is not None
+            and known.metadata.uid == item.metadata.uid
+            and self._forgets
+            and self._forgets(known, item)
+        ):
             return False
         self._forget(key)
         self._objects[key] = item

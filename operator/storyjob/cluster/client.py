@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ import aiohttp
 from storyjob.cluster.connection import Connection
 from storyjob.cluster.errors import Invalid, Unavailable, from_status
 from storyjob.cluster.resources import Resource
+from storyjob.killpoint import Act, crossing
 
 Json = dict[str, Any]
 Page = tuple[list[Json], str]
@@ -154,20 +156,26 @@ class Cluster:
         self.writes += method != "GET"
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                async with self._connection.requests().request(
-                    method,
-                    self._connection.server + path,
-                    params=query,
-                    data=None if body is None else json.dumps(body),
-                    headers=await self._headers(content_type),
-                    allow_redirects=False,
-                ) as answer:
-                    content = await _body(answer)
-                    if answer.status >= 300:
-                        raise from_status(what, answer.status, content, _retry_after(answer))
-                    return content
+                with nullcontext() if method == "GET" else crossing(Act.WRITE):
+                    return await self._send(what, method, path, query, body, content_type)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"{what}: {str(error) or type(error).__name__}") from error
+
+    async def _send(
+        self, what: str, method: str, path: str, query: Mapping[str, str] | None, body: Any, content_type: str
+    ) -> Json:
+        async with self._connection.requests().request(
+            method,
+            self._connection.server + path,
+            params=query,
+            data=None if body is None else json.dumps(body),
+            headers=await self._headers(content_type),
+            allow_redirects=False,
+        ) as answer:
+            content = await _body(answer)
+            if answer.status >= 300:
+                raise from_status(what, answer.status, content, _retry_after(answer))
+            return content
 
     async def _headers(self, content_type: str | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "storyjob-operator"}

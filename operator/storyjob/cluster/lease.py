@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from storyjob.ambient import monotonic, now, random_hex
+from storyjob.api.settings import LONGEST_LEASE_SECONDS
 from storyjob.cluster.client import Cluster
 from storyjob.cluster.errors import ClusterError, Conflict, NotFound, TestFailed
 from storyjob.cluster.resources import LEASES
@@ -21,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 TRIES = 7.5  # how often a lease's length its followers look at it
 RENEWALS = 5.0  # how often a lease's length its holder renews it
+TELLING_SECONDS = 60.0  # for what has to be done in a cluster that was set back, before this process may end
 TRUST = 2 / 3
 """The part of its length that a holder relies on; the rest is what clocks and pauses may be off before another acts."""
 
@@ -47,6 +50,9 @@ class Lease:
         self.left_at: datetime | None = None
         """When the holder before us renewed it last, by its own clock; None when it gave the lease back."""
         self._seen: tuple[str, float] = ("", monotonic())
+        self._newest = 0
+        self.set_back = asyncio.Event()
+        """The Lease is older than it was: the cluster was restored from a snapshot. Whoever saw to that clears it."""
 
     @property
     def valid(self) -> bool:
@@ -72,10 +78,15 @@ class Lease:
             try:
                 async with asyncio.timeout(self._terms.seconds / 3):
                     if not await self._renew():
-                        self._valid_until = float("-inf")
-                        return
+                        break
             except (ClusterError, TimeoutError) as error:
                 _log.warning("the lease cannot be renewed: %s", str(error) or "no answer in time")
+        self._valid_until = float("-inf")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELLING_SECONDS):
+                # What this process knows and the cluster forgot is being written.
+                while self.set_back.is_set():  # noqa: ASYNC110 (rare, and late by nothing that matters)
+                    await asyncio.sleep(0.1)
 
     async def release(self) -> None:
         """Give the lease back at once, so that a follower need not wait for it to run out."""
@@ -95,6 +106,7 @@ class Lease:
             found = await self._cluster.get(LEASES, self._terms.namespace, self._terms.name)
         except NotFound:
             return await self._create(began)
+        self._note(found)
         spec = found.get("spec") or {}
         if not self._is_free(found["metadata"]["resourceVersion"], spec):
             return False
@@ -112,6 +124,12 @@ class Lease:
         self.left_at = _renewed(spec) if spec.get("holderIdentity") else None
         return True
 
+    def _note(self, lease: dict[str, Any]) -> None:
+        version = int(lease["metadata"]["resourceVersion"])
+        if version < self._newest:
+            self.set_back.set()
+        self._newest = version
+
     def _is_free(self, version: str, spec: dict[str, Any]) -> bool:
         """Whether nobody holds the lease: by our own clock, since when nothing of it has changed."""
         if self._seen[0] != version:
@@ -119,7 +137,8 @@ class Lease:
         holder = spec.get("holderIdentity") or ""
         if not holder or holder.rpartition("_")[0] == self._terms.instance:
             return True
-        seconds = max(float(spec.get("leaseDurationSeconds") or 0), self._terms.seconds)
+        told = min(float(spec.get("leaseDurationSeconds") or 0), LONGEST_LEASE_SECONDS)
+        seconds = max(told, self._terms.seconds)
         return monotonic() >= self._seen[1] + seconds
 
     async def _create(self, began: float) -> bool:
@@ -135,14 +154,23 @@ class Lease:
     async def _renew(self) -> bool:
         began = monotonic()
         try:
-            await self._patch(self._held_by(self.identity), renewTime=_stamp())
+            # Renewals that arrive while no answer does would keep all others from leading, and we may not.
+            if not self.valid and not await self._is_ours():
+                return False
+            self._note(await self._patch(self._held_by(self.identity), renewTime=_stamp()))
         except TestFailed:
+            await self._is_ours()
             _log.warning("the lease was taken by another", extra={"action": "lost-lease"})
             return False
         except NotFound:
             return await self._create(began)
         self._trust_from(began)
         return True
+
+    async def _is_ours(self) -> bool:
+        found = await self._cluster.get(LEASES, self._terms.namespace, self._terms.name)
+        self._note(found)
+        return bool((found.get("spec") or {}).get("holderIdentity") == self.identity)
 
     def _trust_from(self, began: float) -> None:
         # Counted from before the request went out: when it was carried out, nobody knows.
@@ -151,9 +179,9 @@ class Lease:
     def _held_by(self, identity: str) -> dict[str, Any]:
         return {"op": "test", "path": "/spec/holderIdentity", "value": identity}
 
-    async def _patch(self, test: dict[str, Any], **fields: str) -> None:
+    async def _patch(self, test: dict[str, Any], **fields: str) -> dict[str, Any]:
         changes = [{"op": "add", "path": f"/spec/{name}", "value": value} for name, value in fields.items()]
-        await self._cluster.json_patch(LEASES, self._terms.namespace, self._terms.name, [test, *changes])
+        return await self._cluster.json_patch(LEASES, self._terms.namespace, self._terms.name, [test, *changes])
 
     def _spec(self, transitions: int) -> dict[str, Any]:
         stamp = _stamp()

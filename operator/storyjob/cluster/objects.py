@@ -8,6 +8,7 @@ from storyjob.api.resource import ApiModel, ObjectMeta
 from storyjob.cluster.client import Cluster, Json
 from storyjob.cluster.patches import Operation, object_patch
 from storyjob.cluster.resources import Resource
+from storyjob.killpoint import Act, crossing
 
 
 def unchanged(meta: ObjectMeta) -> list[Operation]:
@@ -26,7 +27,8 @@ async def set_finalizer(
         return None
     wanted = [*meta.finalizers, name] if present else [item for item in meta.finalizers if item != name]
     change: Operation = {"op": "add", "path": "/metadata/finalizers", "value": wanted}
-    return await cluster.json_patch(resource, meta.namespace, meta.name, [*unchanged(meta), change])
+    with crossing(Act.FINALIZER):
+        return await cluster.json_patch(resource, meta.namespace, meta.name, [*unchanged(meta), change])
 
 
 async def replace_spec(cluster: Cluster, resource: Resource, meta: ObjectMeta, spec: dict[str, Any]) -> Json:

@@ -64,8 +64,8 @@ async def run(settings: Settings) -> None:
 async def _serve(operator: Operator, settings: Settings, lease: Lease) -> None:
     ready, stop, terminate = asyncio.Event(), asyncio.Event(), asyncio.Event()
     leading = asyncio.create_task(lead(operator, lease))
-    parts = (operator.keep_in_step, operator.watch_bucket, operator.follow_films)
-    background = [asyncio.create_task(part()) for part in parts]
+    parts = (operator.keep_in_step(lease.set_back), operator.watch_bucket(), operator.follow_films())
+    background = [asyncio.create_task(part) for part in parts]
     watching = asyncio.create_task(_watch(operator, settings, ready, stop))
     # kopf sets its own signal handlers until it is ready; ours, set later, take their place.
     seeing = asyncio.create_task(ready.wait())

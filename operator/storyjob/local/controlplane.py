@@ -1,4 +1,4 @@
-"""A real Kubernetes control plane on loopback ports: etcd, kube-apiserver and kube-controller-manager."""
+"""A real Kubernetes control plane on ports of one address: etcd, kube-apiserver and kube-controller-manager."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class Options:
     controller_manager_flags: tuple[str, ...] = ()
     detached: bool = False
     """Whether the processes may outlive us."""
+    host: str = LOOPBACK
+    """The address that all parts listen on."""
 
 
 class ControlPlane:
@@ -48,9 +50,10 @@ class ControlPlane:
         self._options = options or Options()
         self._folder_for("logs")
         client, peer, port = free_ports(3)
-        self._etcd_url, self._peer_url = f"http://{LOOPBACK}:{client}", f"http://{LOOPBACK}:{peer}"
+        host = self._options.host
+        self._etcd_url, self._peer_url = f"http://{host}:{client}", f"http://{host}:{peer}"
         self._port = port
-        self.url = f"https://{LOOPBACK}:{port}"
+        self.url = f"https://{host}:{port}"
         self.token = secrets.token_urlsafe(32)
         self._write_files()
         self.tls = ssl.create_default_context(cafile=str(self.authority))
@@ -99,7 +102,7 @@ class ControlPlane:
 
     def _write_files(self) -> None:
         keys = self._folder_for("keys")
-        self._pki = create_pki(keys, SERVICE_ADDRESS)
+        self._pki = create_pki(keys, SERVICE_ADDRESS, self._options.host)
         self._tokens = keys / "tokens.csv"
         write_private(self._tokens, f'{self.token},admin,admin,"system:masters"\n'.encode())
         write_kubeconfig(self.kubeconfig, url=self.url, authority=self._pki.authority, token=self.token)
@@ -131,8 +134,8 @@ class ControlPlane:
         command: Command = (
             self._binaries.apiserver,
             f"--etcd-servers={self._etcd_url}",
-            f"--bind-address={LOOPBACK}",
-            f"--advertise-address={LOOPBACK}",
+            f"--bind-address={self._options.host}",
+            f"--advertise-address={self._options.host}",
             f"--secure-port={self._port}",
             f"--tls-cert-file={self._pki.certificate}",
             f"--tls-private-key-file={self._pki.key}",

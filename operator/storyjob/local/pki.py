@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from storyjob.local.port import LOOPBACK
 
 _LIFETIME = timedelta(days=30)
 _NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
@@ -27,12 +30,12 @@ class Pki:
     service_account_key: Path
 
 
-def create_pki(folder: Path, service_address: str) -> Pki:
-    """Write an authority, a serving certificate for 127.0.0.1 and a service account key into ``folder``."""
+def create_pki(folder: Path, service_address: str, host: str = LOOPBACK) -> Pki:
+    """Write an authority, a serving certificate for ``host`` and a service account key into ``folder``."""
     pki = Pki(folder / "ca.crt", folder / "apiserver.crt", folder / "apiserver.key", folder / "sa.key")
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(authority_key)
-    certificate = _serving_certificate(key, authority, authority_key, service_address)
+    certificate = _serving_certificate(key, authority, authority_key, {LOOPBACK, host, service_address})
     pki.authority.write_bytes(_pem(authority))
     pki.certificate.write_bytes(_pem(certificate))
     write_private(pki.key, _private_pem(key))
@@ -74,10 +77,10 @@ def _serving_certificate(
     key: ec.EllipticCurvePrivateKey,
     authority: x509.Certificate,
     authority_key: ec.EllipticCurvePrivateKey,
-    service_address: str,
+    hosts: Iterable[str],
 ) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
-    addresses = [x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", service_address)]
+    addresses = [x509.IPAddress(ipaddress.ip_address(each)) for each in sorted(hosts)]
     names = x509.SubjectAlternativeName([*(x509.DNSName(each) for each in _NAMES), *addresses])
     # Python 3.13 refuses a chain without this link between certificate and authority.
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())

@@ -21,6 +21,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from storyjob.api.errors import StorageError
+from storyjob.killpoint import Act, crossing
 from storyjob.media.bucket import Head, StoreConfig, connect
 from storyjob.media.lane import Lane
 from storyjob.media.layout import S3Uri
@@ -63,7 +64,8 @@ class Store:
             self._forget(key)
             client.put_object(Bucket=place.bucket, Key=place.key, Body=data, ContentType=content_type)
 
-        await self._run("put", place, put, self._quick)
+        with crossing(Act.PUT):
+            await self._run("put", place, put, self._quick)
 
     async def upload(self, key: str, path: Path, *, content_type: str, sha256: str) -> bool:
         """Write a file, in parts when it is big; an interrupted upload leaves nothing to be seen.
@@ -85,7 +87,8 @@ class Store:
                 self._shelf.put(key, path)
             return confirmed
 
-        return await self._run("put", place, upload, self._transfer)
+        with crossing(Act.PUT):
+            return await self._run("put", place, upload, self._transfer)
 
     async def get(self, key: str, *, max_bytes: int = MIB) -> bytes | None:
         """Return a small object, or ``None`` when there is none."""
@@ -143,7 +146,8 @@ class Store:
             self._forget(key)
             client.delete_object(Bucket=place.bucket, Key=place.key)
 
-        await self._look_up("delete", place, delete, self._quick)
+        with crossing(Act.PUT):
+            await self._look_up("delete", place, delete, self._quick)
 
     async def list_keys(self, prefix: str) -> list[str]:
         """Return all keys that start with ``prefix``, in order."""

@@ -13,6 +13,7 @@ import httpx
 
 from storyjob.api.errors import InvalidInput
 from storyjob.egress import Forbidden
+from storyjob.killpoint import Act, crossing
 from storyjob.providers.base import Connection
 
 CONNECT_SECONDS = 10.0
@@ -103,7 +104,8 @@ async def exchange(
         return NoReply(f"{call.url!r} is not a URL: {error}", sent=False, forbidden=True)
     try:
         async with asyncio.timeout_at(began + first):
-            response = await http.send(request, stream=True, auth=None, follow_redirects=False)
+            with crossing(Act.CALL):
+                response = await http.send(request, stream=True, auth=None, follow_redirects=False)
     except TimeoutError:
         return NoReply(f"no answer within {first:g} s", sent=True)
     except httpx.InvalidURL as error:

@@ -17,6 +17,7 @@ from storyjob.cluster.cache import key_of
 from storyjob.cluster.errors import Conflict, NotFound
 from storyjob.cluster.objects import set_finalizer, write_status
 from storyjob.cluster.resources import SCENES, STORYJOBS
+from storyjob.killpoint import Act, crossing
 from storyjob.planning.cost import scene_duplicate, scene_spent, text
 from storyjob.planning.live import must_stop
 from storyjob.reconcile import watchover
@@ -143,7 +144,8 @@ async def _settle(world: World, story: StoryJob, scene: Scene) -> None:
         }
     )
     status = story.status.model_copy(update={"cost": after})
-    written = await write_status(world.cluster, STORYJOBS, story.metadata, story.status, status)
+    with crossing(Act.SETTLE):
+        written = await write_status(world.cluster, STORYJOBS, story.metadata, story.status, status)
     if written is not None:
         world.caches.stories.put(StoryJob.model_validate(written))
 

@@ -22,6 +22,7 @@ LAG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 SUBMISSIONS = Counter(
     "storyjob_submissions", "Paid calls made, by how they ended.", ["type", "step", "outcome"], registry=REGISTRY
 )
+SUBMITTING = Gauge("storyjob_submitting", "Paid calls under way.", registry=REGISTRY)
 OBSERVATIONS = Counter(
     "storyjob_observations", "Questions to providers, by the answer.", ["type", "step", "phase"], registry=REGISTRY
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -25,13 +27,16 @@ from storyjob.reconcile.halts import lift
 from storyjob.reconcile.provider import reconcile_provider
 from storyjob.reconcile.queue import Item, Kind, Queue, Stale
 from storyjob.reconcile.scene import reconcile_scene
+from storyjob.reconcile.setback import SetBack, forgets, newest, tell_again, tell_one
 from storyjob.reconcile.storyjob import reconcile_story, withdraw
+from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.world import World, provider_key
 from storyjob.subject import about
 
 _log = logging.getLogger(__name__)
 
 BUCKET_SECONDS = 5.0  # between questions to a bucket that refuses
+SETBACK_SECONDS = 2.0  # between tries to tell a cluster that was set back what it forgot
 T = TypeVar("T", bound=ApiModel)
 
 
@@ -98,6 +103,10 @@ class Operator:
         elif self._world.caches.scenes.put(scene):
             self.enqueue(Kind.SCENE, key)
             self.enqueue(Kind.STORY, story)
+        elif (known := self._world.caches.scenes.get(key)) is not None and forgets(known, scene):
+            # The watch brings the Scene once more when it is as it was.
+            work = partial(tell_one, self._world.cluster, known)
+            self._world.tasks.start(("tell-again", known.metadata.uid), Pool.LOOK_UP, work, lambda: None)
 
     def saw_provider(self, body: dict[str, Any], *, gone: bool) -> None:
         """Take in a MediaProvider that was seen or is gone: every unfinished story nearby may care."""
@@ -125,9 +134,11 @@ class Operator:
 
     async def _resync(self, resource: Resource, cache: Cache[Any], saw: Saw) -> None:
         for namespace in self._world.settings.watch_namespaces or (None,):
-            listed, version = set[Key](), "0"
+            listed, version, known = set[Key](), "0", newest(cache)
             # Page by page: of a large cluster never more than one is held.
             async for page, at in self._world.cluster.pages(resource, namespace):
+                if int(at) < known:
+                    raise SetBack(f"the cluster was at resourceVersion {known} and is at {at}: it was set back")
                 version = at
                 for item in page:
                     saw(item, gone=False)
@@ -137,17 +148,44 @@ class Operator:
                     _log.info("%s %s went while nobody watched", resource.kind, lost.metadata.name)
                     saw(_body(lost), gone=True)
 
-    async def keep_in_step(self) -> None:
-        """Resync again and again until cancelled. Raises ``NotFound`` when a kind is gone: a restart waits for it."""
+    async def keep_in_step(self, hurry: asyncio.Event | None = None) -> None:
+        """Resync again and again until cancelled, and at once in a hurry.
+
+        Raises ``NotFound`` when a kind is gone, for which a restart waits, and ``SetBack``, since all caches are wrong.
+        """
+        hurry = hurry or asyncio.Event()
         while True:
-            await asyncio.sleep(self._world.settings.resync_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._world.settings.resync_seconds):
+                    await hurry.wait()
             try:
                 await self.resync()
+                hurry.clear()
             except NotFound as error:
                 _log.error("a kind was removed from the cluster; are the CRDs being replaced? %s", error)
                 raise
+            except SetBack as error:
+                _log.error("%s; was etcd restored from a snapshot? This process begins anew", error)
+                await self._tell_again()
+                raise
             except ClusterError as error:
                 _log.warning("resync failed, the watches go on: %s", error)
+                if hurry.is_set():
+                    await asyncio.sleep(SETBACK_SECONDS)
+
+    async def _tell_again(self) -> None:
+        """Buy nothing more, and write what the cluster forgot, however long it does not answer."""
+        world = self._world
+        world.gate.open = False
+        for namespace in world.settings.watch_namespaces or (None,):
+            while True:
+                try:
+                    await tell_again(world.cluster, world.caches.scenes, namespace)
+                except ClusterError as error:
+                    _log.warning("what the cluster forgot cannot be told yet: %s", error)
+                    await asyncio.sleep(SETBACK_SECONDS)
+                else:
+                    break
 
     async def follow_films(self) -> None:
         """Follow the films that are made elsewhere until cancelled."""

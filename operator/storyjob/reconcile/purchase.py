@@ -27,6 +27,7 @@ from storyjob.providers.base import Attempt, Provider, Request
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.halts import note_answer
 from storyjob.reconcile.keeping import keep_result
+from storyjob.reconcile.metrics import SUBMITTING
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import remember, write_step
 from storyjob.reconcile.requests import build_request, first_maker, still_hash
@@ -119,7 +120,7 @@ async def _submit(
             Failure(FailureKind.UNAVAILABLE, "The operator stopped or lost its lease; nothing was asked for.")
         )
     try:
-        with crossing(Act.SUBMIT), request_to(world, key_of(provider), "submit"):
+        with crossing(Act.SUBMIT), SUBMITTING.track_inprogress(), request_to(world, key_of(provider), "submit"):
             outcome = await adapter.submit(request, Attempt(token, url, seconds, priority))
     except Exception as error:  # noqa: BLE001 (a fault of ours after the intent: only "unknown" is honest)
         _log.exception("submitting %s %s broke", attempt.scene, attempt.kind)

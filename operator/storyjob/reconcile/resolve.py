@@ -17,6 +17,7 @@ from storyjob.api.unknown import UnknownOutcome
 from storyjob.cluster.cache import Key
 from storyjob.cluster.errors import Conflict, TestFailed
 from storyjob.cluster.ledger import Exact
+from storyjob.killpoint import Act, crossing
 from storyjob.planning import step as turns
 from storyjob.planning.actions import Abandon, Take
 from storyjob.planning.fallback import way_of
@@ -54,7 +55,9 @@ async def seek(world: World, attempt: AttemptRef, step: StepStatus, provider: Ke
         return
     # Two attempts that asked for the very same must not both take the one job that is found.
     async with world.desk.seeking[provider]:
-        trace = await adapter.find(await _lost(world, attempt, step))
+        lost = await _lost(world, attempt, step)
+        with crossing(Act.FIND):
+            trace = await adapter.find(lost)
         match trace:
             case Accepted():
                 await remember(world, attempt, lambda fresh: turns.accept(fresh, trace, fresh.intent_at or now()))

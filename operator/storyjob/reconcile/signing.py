@@ -17,6 +17,7 @@ from storyjob.api.mediaprovider import MediaProvider
 from storyjob.cluster.cache import key_of
 from storyjob.cluster.errors import Conflict, NotFound
 from storyjob.cluster.resources import SECRETS
+from storyjob.killpoint import Act, crossing
 from storyjob.providers.registry import provider_type
 from storyjob.reconcile.credentials import read_secret
 from storyjob.reconcile.tasks import Pool
@@ -69,7 +70,8 @@ async def _publish(world: World, provider: MediaProvider) -> None:
     try:
         key = await _signing_key(world, provider)
         if key is not None:
-            await _write(world, uid, key)
+            with crossing(Act.KEYS):
+                await _write(world, uid, key)
     except (StoryJobError, httpx.HTTPError) as error:
         _log.warning("MediaProvider %s: no signing key: %s", provider.metadata.name, error)
         again = TRY_AGAIN_SECONDS

@@ -61,7 +61,7 @@ async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Ke
     adapter, taken = await adapter_of(world, provider), False
     if adapter is not None and step.job_id is not None:
         try:
-            with request_to(world, provider, "cancel"):
+            with crossing(Act.CANCEL), request_to(world, provider, "cancel"):
                 await adapter.cancel(job_of(attempt, step))
             taken = True
         except httpx.HTTPError as error:

@@ -34,6 +34,7 @@ from storyjob.planning.validate import Problem
 from storyjob.planning.view import LookUp, StepId
 from storyjob.reconcile.filmrunner import FilmRunner
 from storyjob.reconcile.queue import Item, Kind, Queue
+from storyjob.reconcile.setback import forgets
 from storyjob.reconcile.tasks import Tasks
 from storyjob.reconcile.vendors import Vendors
 from storyjob.tracing.span import Silent, Tracer
@@ -65,7 +66,11 @@ class Caches:
     stories: Cache[StoryJob] = field(default_factory=lambda: Cache[StoryJob]())
     scenes: Cache[Scene] = field(
         default_factory=lambda: Cache[Scene](
-            uid=lambda scene: [scene.metadata.uid], owner=_owners, provider=_providers, hash=_hashes_being_bought
+            forgets,
+            uid=lambda scene: [scene.metadata.uid],
+            owner=_owners,
+            provider=_providers,
+            hash=_hashes_being_bought,
         )
     )
     providers: Cache[MediaProvider] = field(default_factory=lambda: Cache[MediaProvider]())

@@ -57,6 +57,8 @@ async def exchange(
     request: web.Request, vendor: Vendor, faults: FaultScript, visit: Visit, act: Act
 ) -> web.StreamResponse:
     """Answer a request, and write into the ledger how a submission went."""
+    if visit.entry is not None:
+        visit.entry.caller = request.remote
     latency = faults.latency(visit.route, visit.subject)
     spoiled = faults.answer(visit.route, visit.subject)
     if latency and latency.when == "before":

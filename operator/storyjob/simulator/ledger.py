@@ -44,6 +44,8 @@ class Entry:
 
     subject: Subject
     at: float
+    caller: str | None = None
+    """The address that it came from."""
     input_sha256: str | None = None
     webhook_url: str | None = field(default=None, repr=False)
     after: list[str] = field(default_factory=list)
@@ -63,6 +65,7 @@ class Entry:
             "input_sha256": self.input_sha256,
             "after": self.after,
             "at": iso(self.at),
+            "caller": self.caller,
             "outcome": self.outcome,
             "job_id": job.id if job else None,
             "state": job.state if job else None,

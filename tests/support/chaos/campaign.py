@@ -14,6 +14,7 @@ from support.controlplane import run
 
 _PEACE_SECONDS = 600.0
 _ENDING_SECONDS = 600.0
+_ANSWER_SECONDS = 0.4
 _ABREAST = 6  # stories at the beginning; the others come while blows fall
 
 
@@ -43,6 +44,8 @@ class Outcome:
     resolved: int
     completed: int
     seconds: float
+    means: str
+    """How lines were cut."""
 
     def report(self) -> str:
         """Return the figures, a line each."""
@@ -50,11 +53,13 @@ class Outcome:
         return "\n".join(
             (
                 f"seed {self.orders.seed}: {monkey.kills.total()} kills, {monkey.pauses.total()} pauses, "
-                f"{monkey.cuts.total()} cuts, {self.seconds:.0f} s",
-                f"kills   {_told(monkey.kills)}",
-                f"of them at a named point {monkey.points.total()}: {_told(monkey.points)}",
-                f"pauses  {_told(monkey.pauses)}",
-                f"cuts    {_told(monkey.cuts)}",
+                f"{monkey.cuts.total()} cuts and {monkey.partitions.total()} partitions {self.means}, "
+                f"{self.seconds:.0f} s",
+                f"kills       {_told(monkey.kills)}",
+                f"at a named point {monkey.points.total()}: {_told(monkey.points)}",
+                f"pauses      {_told(monkey.pauses)}",
+                f"cuts        {_told(monkey.cuts)}",
+                f"partitions  {_told(monkey.partitions)}; in {monkey.deposed} of them another one led meanwhile",
                 f"ended by themselves and started again: {_told(monkey.revived) or 'none'}",
                 f"{self.orders.stories} stories, {self.completed} completed, {found.submissions} generations bought",
                 f"{len(found.duplicates)} duplicates, {len(found.lost)} lost, {len(found.wrong)} wrong films or sums",
@@ -68,6 +73,8 @@ def march(field: Battlefield, peace: Cast, war: Cast, orders: Orders) -> Outcome
     """Make the stories in peace, then the same again while everything dies, and audit."""
     films = _films(peace, orders)
     field.stage.http.delete("/_sim/ledger").raise_for_status()
+    # As long as a vendor may take to answer, so that a death can fall into a paid call.
+    field.stage.fault("latency", seconds=_ANSWER_SECONDS, times=None, match={"route": "submit"})
     began = time.monotonic()
     monkey, parts = Monkey(field, orders.seed), [orders.part(war, number) for number in range(orders.stories)]
     applied = 0
@@ -79,15 +86,20 @@ def march(field: Battlefield, peace: Cast, war: Cast, orders: Orders) -> Outcome
             applied += 1
 
     meanwhile(0)
-    monkey.rage(orders.kills, meanwhile)
-    monkey.calm()
+    try:
+        monkey.rage(orders.kills, meanwhile)
+    finally:
+        monkey.calm()
+        field.stage.http.delete("/_sim/faults").raise_for_status()
     # One is enough to end what is left, and whoever comes after us may want to be the only one.
     run(field.two.stop())
     accountant = Accountant(war)
     stories = accountant.until_over(parts, _ENDING_SECONDS)
     completed = sum(story["status"]["phase"] == "Completed" for story in stories.values())
     findings = accountant.audit(parts, stories, films)
-    return Outcome(orders, monkey, findings, accountant.resolved, completed, time.monotonic() - began)
+    return Outcome(
+        orders, monkey, findings, accountant.resolved, completed, time.monotonic() - began, field.lines.means
+    )
 
 
 def _films(peace: Cast, orders: Orders) -> dict[str, str]:

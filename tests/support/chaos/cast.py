@@ -31,18 +31,20 @@ class Part:
 
 
 class Cast:
-    """Makes stories in a corner of a namespace, whose providers are reached through the wires."""
+    """Makes stories in a corner of a namespace, whose providers are reached through the lines."""
 
     def __init__(self, field: Battlefield, namespace: str, tag: str) -> None:
         self.place = Place(field.stage, namespace, tag=tag)
-        url = field.wires["vendors"].url
+        url = field.vendors_url
         for name, completion in (("polled", "Poll"), ("hooked", "Webhook")):
             self.place.provider("pictures", name=name, endpoint=f"{url}/replicate", completion=completion)
         self.place.provider("clips", name="clips", endpoint=f"{url}/replicate", completion="Poll")
         self.place.provider("voice", name="voice", endpoint=f"{url}/elevenlabs")
 
-    def part(self, number: int, shapes: tuple[tuple[str, ...], ...] | None = None, *, findable: bool = True) -> Part:
-        """Return a story; equal numbers make equal films."""
+    def part(
+        self, number: int, shapes: tuple[tuple[str, ...], ...] | None = None, *, findable: bool = True, images: int = 4
+    ) -> Part:
+        """Return a story; equal numbers make equal films. ``images`` are bought at a time."""
         chosen = shapes or tuple(_SHAPES[(number + nth) % len(_SHAPES)] for nth in range(2 + number % 3))
         scenes = [self._scene(f"s{number}x{nth}", steps, findable) for nth, steps in enumerate(chosen)]
         policy = {"policy": "Wait"} if findable else {"policy": "Fail", "graceSeconds": GIVE_UP_SECONDS}
@@ -50,7 +52,7 @@ class Cast:
             *scenes,
             name=f"story{number}",
             title=f"Story {number}",
-            parallelism={"image": 4, "audio": 2, "video": 2},
+            parallelism={"image": images, "audio": 2, "video": 2},
             retry={"limit": 3, "backoffSeconds": 1, "maxBackoffSeconds": 5},
             unknownOutcome=policy,
         )

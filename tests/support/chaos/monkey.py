@@ -14,15 +14,14 @@ from storyjob.api.errors import LocalWorldError
 from storyjob.killpoint import VARIABLE, Act
 from storyjob.local.process import Process
 from support.chaos.battlefield import Battlefield, send
-from support.chaos.wire import Line
+from support.chaos.scout import OPERATORS, Scout
 from support.controlplane import run
 
 # How often each is struck, relative to the others: what handles money most, what is slow to come back least.
-_KILLS = {"one": 30, "two": 30, "both": 10, "sidecar": 10, "s3": 8, "apiserver": 3, "etcd": 3}
-_PAUSES = {"one": 8, "two": 8, "sidecar": 2, "simulator": 3, "s3": 2, "apiserver": 2, "etcd": 2}
-_CUTS = {"one": 4, "two": 4, "vendors": 5, "bucket": 3}
-_LINES = (Line.CUT, Line.FROZEN, Line.DEAF, Line.SLOW)
-_OPERATORS = ("one", "two")
+_KILLS = {"leader": 60, "follower": 4, "both": 6, "sidecar": 10, "s3": 8, "apiserver": 3, "etcd": 3}
+_PAUSES = {"leader": 12, "follower": 4, "sidecar": 2, "simulator": 3, "s3": 2, "apiserver": 2, "etcd": 2}
+_CUTS, _PARTITIONS = 18, 6
+_WORK = ("paid call", "paid call", "jobs")
 _DOOMED = 0.4  # of the operators that are started again: they will end themselves at a point of a purchase
 _NTH = (1, 1, 1, 2, 3)
 _POINTS = [f"{moment}-{act}" for act in Act for moment in ("before", "after")]
@@ -38,10 +37,15 @@ class Monkey:
     between: tuple[float, float] = (0.3, 2.0)
     """Seconds between two blows."""
     kills: Counter[str] = field(default_factory=Counter)
+    """By what was hit, and operators by what they were doing."""
     points: Counter[str] = field(default_factory=Counter)
     """Where operators killed themselves; each is among the kills, too."""
     pauses: Counter[str] = field(default_factory=Counter)
     cuts: Counter[str] = field(default_factory=Counter)
+    partitions: Counter[str] = field(default_factory=Counter)
+    """Leaders that were kept from the API server for longer than their lease, while they could reach the vendors."""
+    deposed: int = 0
+    """Of those leaders: how many another one followed meanwhile."""
     revived: Counter[str] = field(default_factory=Counter)
     """Processes that ended by themselves, such as an operator that lost its lease, and were started again."""
 
@@ -49,20 +53,22 @@ class Monkey:
         self._dice = random.Random(self.seed)
         # Dice of their own: how many die is up to the machine, and must not change the blows that follow.
         self._fates = random.Random(f"{self.seed} fates")
+        self._scout = Scout(self.field)
         self._doomed = _DOOMED
         self._fate: dict[str, str] = {}
         self._struck: set[str] = set()
         self._blows: list[tuple[Callable[[str], None], str, int]] = [
             *((self._kill, name, weight) for name, weight in _KILLS.items()),
             *((self._pause, name, weight) for name, weight in _PAUSES.items()),
-            *((self._cut, name, weight) for name, weight in _CUTS.items()),
+            (self._cut, "", _CUTS),
+            (self._partition, "", _PARTITIONS),
         ]
 
     def rage(self, kills: int, meanwhile: Callable[[int], None]) -> None:
         """Strike until so many processes were killed; ``meanwhile`` is told after each blow how many they are."""
         self._revive()
         while self.kills.total() < kills:
-            self._until_one_works()
+            self._scout.leader(self._revive)
             blow, name, _ = self._dice.choices(self._blows, [weight for _, _, weight in self._blows])[0]
             blow(name)
             self._rest(*self.between)
@@ -71,34 +77,22 @@ class Monkey:
 
     def calm(self) -> None:
         """Leave everything running, ready and connected, and nobody doomed."""
-        for name in _OPERATORS:
+        for name in OPERATORS:
             if self._fate.pop(name, None) is not None:
                 run(self.field.mortals[name].kill())
                 self._struck.add(name)
         self._doomed = 0.0
-        for wire in self.field.wires.values():
-            self.field.lines.let(wire, Line.OPEN)
+        self.field.lines.heal()
         self._revive()
         run(_ready(list(self.field.mortals.values())))
 
-    def _until_one_works(self) -> None:
-        """Wait for an operator that is at work: on a slow machine the blows would else hit none but beginners."""
-        end = time.monotonic() + _READY_SECONDS
-        while not any(_is_ready(self.field.mortals[name]) for name in _OPERATORS):
-            if time.monotonic() > end:
-                raise LocalWorldError(f"no operator came back; {self.field.one.tail(40)}")
-            self._revive()
-            time.sleep(0.1)
-
     def _kill(self, name: str) -> None:
-        names = _OPERATORS if name == "both" else (name,)
-        for each in names:
+        for each in self._targets(name, self._dice.choice(_WORK)):
             process = self.field.mortals[each]
             if process.running:
-                # A process that had not even begun is no great catch, so it is told apart.
-                state = "" if _is_ready(process) else " (starting)"
+                what = self._scout.state(each) if each in OPERATORS else each
                 run(process.kill())
-                self.kills[each + state] += 1
+                self.kills[what] += 1
                 self._struck.add(each)
         self._rest(0.05, 0.8)
         self._revive()
@@ -107,31 +101,56 @@ class Monkey:
             plane = self.field.cluster.control_plane
             run(_ready([plane.etcd, plane.apiserver]))
 
+    def _targets(self, name: str, work: str) -> tuple[str, ...]:
+        """Return whom a blow is meant for; a leader is struck in the middle of its work."""
+        if name not in ("leader", "follower", "both"):
+            return (name,)
+        leader = self._scout.catch(work, self._revive)
+        follower = next(other for other in OPERATORS if other != leader)
+        return {"leader": (leader,), "follower": (follower,), "both": (leader, follower)}[name]
+
     def _pause(self, name: str) -> None:
-        process = self.field.stage.simulator if name == "simulator" else self.field.mortals[name]
+        (target,) = self._targets(name, self._dice.choice(_WORK))
+        seconds = self._dice.uniform(0.2, 6.0 if target in OPERATORS else 2.0)
+        process = self.field.stage.simulator if target == "simulator" else self.field.mortals[target]
         if not process.running:
             return
         send(process, signal.SIGSTOP)
         try:
             # An operator's lease of three seconds runs out in some of these, and in others it does not.
-            self._rest(0.2, 6.0 if name in _OPERATORS else 2.0)
+            time.sleep(seconds)
         finally:
             send(process, signal.SIGCONT)
         self.pauses[name] += 1
 
-    def _cut(self, name: str) -> None:
-        line = self._dice.choice(_LINES)
-        self.field.lines.let(self.field.wires[name], line)
-        self._rest(0.2, 4.0)
-        self.field.lines.let(self.field.wires[name], Line.OPEN)
-        self.cuts[f"{name} {line}"] += 1
+    def _cut(self, _: str) -> None:
+        lines = self.field.lines
+        line = self._dice.choices(list(lines.weights), list(lines.weights.values()))[0]
+        how = self._dice.choice(lines.hurts(line))
+        self._while_hurt(line, how, self._dice.uniform(0.2, 4.0))
+        self.cuts[f"{line} {how}"] += 1
+
+    def _partition(self, _: str) -> None:
+        """Cut the leader off from the API server, not from the vendors, until another could lead."""
+        how, seconds = self._dice.choice(self.field.lines.partitions()), self._dice.uniform(4.0, 9.0)
+        old = self._scout.catch("paid call", self._revive)
+        self._while_hurt(f"{old} - apiserver", how, seconds)
+        self.partitions[how] += 1
+        self.deposed += self.field.stage.leader() != old
+
+    def _while_hurt(self, line: str, how: str, seconds: float) -> None:
+        self.field.lines.hurt(line, how)
+        try:
+            time.sleep(seconds)
+        finally:
+            self.field.lines.heal()
 
     def _revive(self) -> None:
         for name, process in self.field.mortals.items():
             if process.running:
                 continue
             self._bury(name, process)
-            if name in _OPERATORS:
+            if name in OPERATORS:
                 self._order(name, process)
             process.spawn()
 
@@ -141,7 +160,7 @@ class Monkey:
         if process.pid is None or name in self._struck:
             self._struck.discard(name)
         elif process.exit_code == -signal.SIGKILL and point is not None:
-            self.kills[name] += 1
+            self.kills["leader, at a named point"] += 1
             self.points[point] += 1
         else:
             self.revived[name] += 1
@@ -155,14 +174,6 @@ class Monkey:
 
     def _rest(self, least: float, most: float) -> None:
         time.sleep(self._dice.uniform(least, most))
-
-
-def _is_ready(process: Process) -> bool:
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(process.program.ready())
-    finally:
-        loop.close()
 
 
 async def _ready(processes: list[Process]) -> None:

@@ -103,13 +103,45 @@ def test_a_leader_that_cannot_renew_for_a_while_goes_on_when_nobody_took_its_pla
         only = a_lease(cluster, "pod-a")
         await only.take()
         keeping = asyncio.create_task(only.keep())
-        cluster.fails["json_patch"] = Unavailable("the API server restarts")
+        cluster.fails |= dict.fromkeys(("get", "json_patch"), Unavailable("the API server restarts"))
         await asyncio.sleep(60)
         assert not only.valid
         cluster.fails.clear()
         await asyncio.sleep(4)
         assert only.valid
         assert not keeping.done()
+        keeping.cancel()
+
+    virtual_time.run(story())
+
+
+def test_a_leader_that_is_heard_but_hears_nothing_lets_another_lead() -> None:
+    class Deaf(FakeCluster):
+        """What is asked arrives; what is answered does not."""
+
+        async def get(self, *_: Any) -> Any:
+            await asyncio.sleep(3600)
+
+        async def json_patch(self, *arguments: Any, **more: Any) -> Any:
+            await super().json_patch(*arguments, **more)
+            await asyncio.sleep(3600)
+
+    async def story() -> None:
+        cluster, deaf = FakeCluster(), Deaf()
+        deaf.objects = cluster.objects
+        first, second = a_lease(cluster, "pod-a"), a_lease(cluster, "pod-b")
+        await first.take()
+        keeping, waiting = asyncio.create_task(first.keep()), asyncio.create_task(second.take())
+        await asyncio.sleep(50)
+        deaf._version = cluster._version
+        first._cluster = deaf
+        while not waiting.done():
+            assert not (first.valid and second.valid)
+            await asyncio.sleep(0.1)
+            # Both write to one server.
+            deaf._version = cluster._version = max(deaf._version, cluster._version)
+        assert virtual_time.clock() < 100
+        assert holder(cluster) == second.identity
         keeping.cancel()
 
     virtual_time.run(story())
@@ -157,6 +189,41 @@ def test_a_lease_that_somebody_deleted_is_made_again() -> None:
         assert only.valid
         assert holder(cluster) == only.identity
         keeping.cancel()
+
+    virtual_time.run(story())
+
+
+def test_a_lease_that_somebody_gave_to_a_stranger_for_ever_is_waited_for_two_minutes() -> None:
+    async def story() -> None:
+        cluster = FakeCluster()
+        only = a_lease(cluster, "pod-a")
+        await only.take()
+        cluster.objects[LEASES.plural][WHERE]["spec"] |= {"holderIdentity": "x_1", "leaseDurationSeconds": 10**9}
+        await only.keep()
+        again = virtual_time.clock()
+        await only.take()
+        assert 100 < virtual_time.clock() - again < 130
+
+    virtual_time.run(story())
+
+
+def test_a_lease_that_is_older_than_it_was_tells_that_the_cluster_was_set_back() -> None:
+    async def story() -> None:
+        cluster = FakeCluster()
+        first, second = a_lease(cluster, "pod-a"), a_lease(cluster, "pod-b")
+        await first.take()
+        snapshot = dict(cluster.objects[LEASES.plural][WHERE])
+        keeping, waiting = asyncio.create_task(first.keep()), asyncio.create_task(second.take())
+        await asyncio.sleep(60)
+        assert not (first.set_back.is_set())
+        assert not (second.set_back.is_set())
+        cluster.objects[LEASES.plural][WHERE] = snapshot
+        cluster._version = int(snapshot["metadata"]["resourceVersion"])
+        await asyncio.sleep(4)
+        assert first.set_back.is_set()
+        assert second.set_back.is_set()
+        keeping.cancel()
+        waiting.cancel()
 
     virtual_time.run(story())
 
