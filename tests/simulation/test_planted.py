@@ -14,7 +14,7 @@ from simulation.many import run_each
 from simulation.small import LOSSES
 from simulation.world import run_schedule, stage
 from storyjob.ambient import now
-from storyjob.api.outcome import Accepted, Failure, FailureKind, NoTrace, Rejected, Unknown
+from storyjob.api.outcome import Failure, FailureKind, Rejected, Unknown
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import StepStatus
 from storyjob.api.step import StepKind, StepPhase
@@ -27,7 +27,6 @@ from storyjob.planning import step as steps
 from storyjob.planning.actions import Recover, Rest
 from storyjob.planning.retry import after_failure
 from storyjob.planning.unknown import Choice
-from storyjob.providers import replicate
 from storyjob.reconcile import keeping, provider, purchase, resolve, watchover
 from storyjob.reconcile.attempt import AttemptRef, with_step
 from storyjob.reconcile.queue import Kind
@@ -204,15 +203,6 @@ def find_at_any_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(resolve, "_lost", lost)
 
 
-def take_any_of_several(patch: pytest.MonkeyPatch) -> None:
-    """Take the first of several jobs that could be the lost one."""
-
-    def verdict(found: list[str], *, whole: bool) -> Any:
-        return Accepted(found[0]) if found else NoTrace("nothing")
-
-    patch.setattr(replicate, "verdict", verdict)
-
-
 def take_what_another_has(patch: pytest.MonkeyPatch) -> None:
     """Take over a job without asking whether another attempt has it."""
     patch.setattr(resolve, "_taken", lambda world, attempt: ())
@@ -257,14 +247,13 @@ PLANTED: dict[Plant, str] = {
     buy_again_before_the_grace: "before the grace is over",
     count_no_duplicate: "is counted as bought twice",
     buy_again_what_was_given_up: "is bought again unasked",
-    obey_for_ever: "is obeyed again",
+    obey_for_ever: "is obeyed again|nobody chose that|before the grace is over|not over",
     ask_another_meanwhile: "submitted again while|is bought again",
 }
 
 
 AMONG_LOSSES: dict[Plant, str] = {
     find_at_any_time: "is no job of this attempt|another attempt has it",
-    take_any_of_several: "is no job of this attempt",
     take_what_another_has: "another attempt has it",
 }
 """What shows only when much is lost."""
