@@ -36,7 +36,6 @@ async def tell_again(cluster: Cluster, cache: Cache[Scene], namespace: str | Non
     for known in cache:
         if int(known.metadata.resource_version) <= int(version) or namespace not in (None, known.metadata.namespace):
             continue
-        scene = there.get(known.metadata.uid)
         if (scene := there.get(known.metadata.uid)) is None:
             _log.error(
                 "%s is forgotten by the cluster, and will be bought again: %s", "/".join(key_of(known)), _told(known)
