@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import kopf
@@ -17,6 +18,7 @@ from storyjob.api.resource import KOPF_FINALIZER
 from storyjob.api.settings import Settings
 from storyjob.cluster.access import await_access
 from storyjob.cluster.client import PAGE, SILENCE_SECONDS, WATCH_SECONDS
+from storyjob.cluster.errors import ClusterError
 from storyjob.cluster.lease import Lease, Terms
 from storyjob.handlers.probes import Probes
 from storyjob.handlers.storage import NoDiffs
@@ -34,6 +36,20 @@ _log = logging.getLogger(__name__)
 
 # Threads that hash, probe and sign for the bucket would else keep the event loop waiting 5 ms each time they run.
 SWITCH_SECONDS = 0.0005
+LONGEST_PAUSE = 10.0  # seconds
+
+
+class Pauses:
+    """Seconds between kopf's tries of one request, without an end: an outage of the API server is waited for.
+
+    With an end kopf would end with them, and what is being bought just then would have to be finished in a hurry.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        pause = 0.5
+        while True:
+            yield pause
+            pause = min(2 * pause, LONGEST_PAUSE)
 
 
 async def run(settings: Settings) -> None:
@@ -86,6 +102,8 @@ async def _serve(operator: Operator, settings: Settings, lease: Lease) -> None:
         task.cancel()
     await asyncio.gather(watching, *background, return_exceptions=True)
     for task in ended:
+        if task.cancelled():
+            raise ClusterError("the watches of the cluster ended by themselves; the lines before say why")
         task.result()  # raises what ended it, unless we were asked to stop
 
 
@@ -122,7 +140,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.networking.request_timeout = 15.0
-    settings.networking.error_backoffs = [0.5, 1, 2, 4]
+    settings.networking.error_backoffs = Pauses()
     settings.networking.connect_timeout = 5.0
     # The server ends each watch after five minutes. One that died without a word is noticed sooner: a living one says
     # something each minute, were it only a bookmark.

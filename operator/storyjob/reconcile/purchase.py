@@ -14,7 +14,7 @@ from storyjob.api.outcome import Accepted, Done, Failure, FailureKind, Rejected,
 from storyjob.api.reasons import Reason
 from storyjob.api.scene import JOB_ID_LIMIT, Scene, StepStatus
 from storyjob.cluster.cache import Key, key_of
-from storyjob.cluster.errors import NotFound, TestFailed
+from storyjob.cluster.errors import ClusterError, NotFound, TestFailed
 from storyjob.cluster.ledger import Exact
 from storyjob.killpoint import Act, crossing
 from storyjob.planning import step as turns
@@ -67,6 +67,11 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
     except (TestFailed, NotFound, _Void) as error:
         # Our view was old, or another leader acts: whoever wrote last decides.
         _log.info("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error, extra={"action": "intent"})
+        return
+    except ClusterError as error:
+        _log.warning("%s %s is not bought: %s", scene.metadata.name, offer.step.kind, error, extra={"action": "intent"})
+        _make_way(world, provider, offer)
+        await asyncio.sleep(NOT_NOW_SECONDS)
         return
     _make_way(world, provider, offer)
     attempt = AttemptRef.of(intended, offer.step.kind)
