@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.node import run, unmount
+from e2e.node import CGROUPS, remove_groups, run, unmount
 from e2e.settings import PAUSE_IMAGE
 from storyjob.local.process import Process, Program
 from storyjob.local.release import architecture, cache_home
@@ -91,11 +91,14 @@ def running_docker(folder: Path) -> Iterator[Docker]:
 
     command = (shutil.which("dockerd") or "dockerd", f"--config-file={folder / 'daemon.json'}")
     daemon = Process(Program("dockerd", command, folder / "dockerd.log", ready))
+    others = set(CGROUPS.glob("*/docker"))
     asyncio.run(daemon.start())
     try:
         yield docker
     finally:
         asyncio.run(daemon.stop(15.0))
+        for group in set(CGROUPS.glob("*/docker")) - others:
+            remove_groups(group)
         unmount(folder)
         shutil.rmtree(folder)
 

@@ -127,7 +127,7 @@ class Node:
         self._kernel.restore()
         self._unmount()
         for group in CGROUPS.glob("**/kubepods"):
-            _remove_groups(group)
+            remove_groups(group)
 
     def remains(self) -> list[str]:
         """Return what is left on this machine: mounts, processes, the bridge, rules and sets of iptables."""
@@ -192,7 +192,7 @@ def unmount(folder: Path) -> None:
         run("umount", "--lazy", place, check=False)
 
 
-def _remove_groups(group: Path) -> None:
+def remove_groups(group: Path) -> None:
     """Remove a control group and those in it; their files are the kernel's and cannot be removed."""
     for folder, _, _ in os.walk(group, topdown=False):
         with contextlib.suppress(OSError):
