@@ -76,9 +76,11 @@ class ApiServer:
         headers = {"Content-Type": "application/merge-patch+json"}
         return _checked(self.http.patch(path, headers=headers, content=json.dumps(body)))
 
-    def delete(self, kind: str, namespace: str, name: str) -> None:
+    def delete(self, kind: str, namespace: str, name: str, *, missing_ok: bool = False) -> None:
         """Ask for the deletion of one object."""
-        _checked(self.http.delete(path_of(kind, namespace, name)))
+        answer = self.http.delete(path_of(kind, namespace, name))
+        if not (missing_ok and answer.status_code == 404):
+            _checked(answer)
 
     def watch(self, kind: str, namespace: str, name: str, *, seconds: float) -> Iterator[Json | None]:
         """Yield every state of one object from now on, None while there is none, until the time is over."""

@@ -35,7 +35,7 @@
 - apiGroups: [""]
   resources: [secrets]
   resourceNames: [storyjob-webhook-keys]
-  verbs: [patch]
+  verbs: [get, patch]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]

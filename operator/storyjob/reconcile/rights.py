@@ -16,7 +16,7 @@ def needed(own_namespace: str, namespaces: Sequence[str | None], lease: str, *, 
     """
     rights = [
         Right("create", SECRETS, own_namespace),
-        Right("patch", SECRETS, own_namespace, name=KEYS_SECRET),
+        *(Right(verb, SECRETS, own_namespace, name=KEYS_SECRET) for verb in ("get", "patch")),
         # A name cannot be asked for where the object does not exist yet.
         Right("create", LEASES, own_namespace),
         *(Right(verb, LEASES, own_namespace, name=lease) for verb in ("get", "patch")),

@@ -94,10 +94,12 @@ async def _write(world: World, uid: str, key: str) -> None:
     namespace = world.settings.namespace
     data = {uid: base64.b64encode(key.encode()).decode()}
     try:
-        written = await world.cluster.merge_patch(SECRETS, namespace, KEYS_SECRET, {"data": data})
+        held = (await world.cluster.get(SECRETS, namespace, KEYS_SECRET)).get("data") or {}
+        if held.get(uid) != data[uid]:
+            await world.cluster.merge_patch(SECRETS, namespace, KEYS_SECRET, {"data": data})
         if not world.settings.watch_namespaces:
             # Of those that went while nobody looked. An operator of some namespaces may not be the only one.
-            await forget_signing_keys(world, written["data"])
+            await forget_signing_keys(world, held)
     except NotFound:
         body = {
             "apiVersion": "v1",

@@ -132,15 +132,13 @@ def test_its_roles_suffice_for_a_film_by_a_job(
         kubelet.end(kubelet.pending(name), 3, "the first try is told of")
         with kubelet.at_work():
             place.completed(name)
-        jobs = kubelet.jobs(name)
+        assert len(kubelet.jobs(name)) == 2
         place.delete(name)
+        assert kubelet.jobs(name) == []
+        assert "the first try is told of" in [event["note"] for event in place.events(name)]
+        assert "403" not in stage.operator.tail(1000)
     finally:
         stage.close()
-
-    assert len(jobs) == 2
-    assert kubelet.jobs(name) == []
-    assert "the first try is told of" in [event["note"] for event in place.events(name)]
-    assert "403" not in stage.operator.tail(1000)
 
 
 def operators_variables(release: Release) -> dict[str, str]:

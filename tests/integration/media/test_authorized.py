@@ -24,7 +24,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.world import Caches, World
+from storyjob.reconcile.world import Caches, Desk, World
 from support.builders import NOW, a_scene
 from support.hostile import Server, hostile_server
 
@@ -63,7 +63,7 @@ class Place:
 
     @property
     def desk(self) -> Any:
-        return SimpleNamespace(generated=set())
+        return Desk(NOW)
 
     @property
     def events(self) -> Any:

@@ -45,7 +45,7 @@ async def a_request(store: Store, layout: Layout, title: str = "The moon") -> Fi
     """Return the request for a film of two scenes, of which nothing is rendered yet."""
     image, voice = await stored(store, picture(), "image/png"), await stored(store, sound(1.6), "audio/mpeg", 1.6)
     record = Record(
-        key=voice.key,
+        key=layout.media(NARRATION, NARRATION, "mp3"),
         sha256=voice.sha256,
         bytes=1,
         content_type="audio/mpeg",

@@ -58,16 +58,19 @@ async def test_what_is_missing_is_none(store: Store, tmp_path: Path) -> None:
 async def test_a_download_that_is_cancelled_leaves_its_directory_alone(store: Store, tmp_path: Path) -> None:
     here = key(store, "long")
     await store.put(here, bytes(20 * MIB), content_type="video/mp4")
+    cancelled = 0
     for nth in range(30):
         directory = tmp_path / str(nth)
         await asyncio.to_thread(directory.mkdir)
         download = asyncio.create_task(store.download(here, directory / "x", max_bytes=20 * MIB))
         await asyncio.sleep(nth / 1000)
         download.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await download
-        # Were its thread still writing, a file would turn up here now and then.
-        await asyncio.to_thread(directory.rmdir)
+        await asyncio.wait([download])
+        if download.cancelled():  # else it was quicker
+            cancelled += 1
+            # Were its thread still writing, a file would turn up here now and then.
+            await asyncio.to_thread(directory.rmdir)
+    assert cancelled
 
 
 async def test_what_is_too_large_is_refused(store: Store, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_film_that_cannot_be_made_fails_as_it_does_in_process(elsewhere: Place
     story = elsewhere.ended(name)
 
     assert condition(story, "Failed")["reason"] == "FilmFailed"
-    assert 'the film failed: scene "hill": it has no picture in it' in story["status"]["message"]
+    assert 'scene "hill": it has no picture in it' in story["status"]["message"]
     told = [each for each in elsewhere.events(name) if each["reason"] == "FilmFailed"]
     assert 'scene "hill": it has no picture in it' in {each["note"] for each in told}
     assert len(kubelet.jobs(name)) == 2, "retry.limit of the story is 1"

@@ -163,7 +163,7 @@ def test_finalizers_that_were_removed_by_force_cost_nothing_twice(place: Place) 
     # As the garbage collector does, which does not run here; the operator may have been quicker.
     for left in place.stage.api.list("scenes", place.namespace):
         if left["metadata"]["ownerReferences"][0]["uid"] == before["metadata"]["uid"]:
-            place.stage.api.delete("scenes", place.namespace, left["metadata"]["name"])
+            place.stage.api.delete("scenes", place.namespace, left["metadata"]["name"], missing_ok=True)
     place.completed(name)
     assert again["metadata"]["uid"] != before["metadata"]["uid"]
     assert place.scene_of(name, "hill")["metadata"]["ownerReferences"][0]["uid"] == again["metadata"]["uid"]

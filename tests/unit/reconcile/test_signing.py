@@ -89,6 +89,24 @@ async def test_a_fetched_key_is_published_once(account: Account) -> None:
     assert (account.published(), account.fetches) == ("whsec_one", 1)
 
 
+async def test_a_key_that_did_not_change_is_not_written_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing, "FETCH_AGAIN_SECONDS", 0.0)
+    await account.publish(provider())
+    writes = account.cluster.writes
+    await account.publish(provider())
+    assert (account.fetches, account.cluster.writes) == (2, writes)
+
+
+async def test_keys_that_somebody_deleted_are_written_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing, "FETCH_AGAIN_SECONDS", 0.0)
+    await account.publish(provider())
+    del account.cluster.objects[SECRETS.plural][NAMESPACE, KEYS_SECRET]
+    await account.publish(provider())
+    assert account.published() == "whsec_one"
+
+
 async def test_an_old_key_is_fetched_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "FETCH_AGAIN_SECONDS", 0.0)
     await account.publish(provider())
