@@ -15,11 +15,13 @@ _SUBJECT: ContextVar[Fields] = ContextVar("subject", default=MappingProxyType({}
 @contextmanager
 def about(**fields: str | int | None) -> Iterator[None]:
     """Name an object for all that is done within, tasks that are begun there included; what is None is left out."""
-    token = _SUBJECT.set({key: value for key, value in fields.items() if value is not None})
+    before = _SUBJECT.get()
+    _SUBJECT.set({key: value for key, value in fields.items() if value is not None})
     try:
         yield
     finally:
-        _SUBJECT.reset(token)
+        # Not reset by a token: a coroutine that is thrown away ends in whatever context that happens.
+        _SUBJECT.set(before)
 
 
 def subject() -> Fields:

@@ -138,18 +138,24 @@ class Market:
         """Return whether a vendor's filter does not let this pass."""
         return vendor in self.strict and FORBIDDEN in words
 
-    def show(self, job: Job, model: str, wish: Mapping[str, Any], *, after: float | None = None) -> None:
-        """Put a job into its vendor's list, soon or late, perhaps beside those of others that look like it."""
+    def show(
+        self, job: Job, model: str, wish: Mapping[str, Any], *, after: float | None = None, own: bool = False
+    ) -> None:
+        """Put a job into its vendor's list, soon or late, perhaps beside those of others that look like it.
+
+        Nobody else's looks like one whose wish has something of its ``own``, such as a random token.
+        """
         moment = self.loop.time() if after is None else after
         shown_at = moment + (self.dice.uniform(3.0, 90.0) if self.weather.bad(Channel.LIST) else 0.0)
         self._put(Listed(job, model, wish, moment, shown_at))
+        other = {name: "of somebody else" for name in wish}
+        alike = other if own else wish
         if self.dice.random() < 0.1:
-            self._stranger(job, model, wish, moment - self.dice.uniform(150.0, 600.0), 0.0)
+            self._stranger(job, model, alike, moment - self.dice.uniform(150.0, 600.0), 0.0)
         if self.dice.random() < 0.1:
-            other = {name: "of somebody else" for name in wish}
             self._stranger(job, model, other, moment, moment)
         if self.weather.bad(Channel.LIST, part=0.2):
-            self._stranger(job, model, wish, moment + self.dice.uniform(0.0, 5.0), shown_at)
+            self._stranger(job, model, alike, moment + self.dice.uniform(0.0, 5.0), shown_at)
 
     def shown(self, vendor: str) -> list[Listed]:
         """Return what a vendor lists now, in the order in which it was created."""

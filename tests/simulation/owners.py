@@ -64,7 +64,7 @@ class Owners:
 
     def _looks_like(self, job: Job, own: Line) -> bool:
         """Return whether a stranger's job looks like one that is not there, or not shown yet."""
-        if not job.stranger or job.begins_at < own.sent_at - CLOCKS_DIFFER:
+        if not self._nobodys(job) or job.begins_at < own.sent_at - CLOCKS_DIFFER:
             return False
         if own.job is None:
             return True
@@ -73,3 +73,8 @@ class Owners:
             for entry in self._market.lists.get(own.vendor, ())
         )
         return late and job.begins_at < own.sent_at
+
+    def _nobodys(self, job: Job) -> bool:
+        """Return whether no Scene that is still there tells whose a job is: a stranger's, or of a Scene that went."""
+        known = next((self._attempts.get(line.token_hash) for line in self._market.lines if line.job is job), None)
+        return job.stranger or (known is not None and not self._exists(known.step))

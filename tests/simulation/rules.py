@@ -171,6 +171,7 @@ class Rules:
                 known.outputs.add(new["output"]["sha256"])
             if new.get("phase") == "OutcomeUnknown":
                 self.unknown[token] = _owner(scene)
+                self._check_orphan(key, token)
         named = self.doubts.named.get(token or "", ())
         if same and old.get("jobId") is not None and job_id != old["jobId"] and job_id not in named:
             self.violated("%s: job id %s is dropped for %s", key, old["jobId"], job_id)
@@ -178,6 +179,14 @@ class Rules:
             self.violated("%s: a new attempt while the last one is %s", key, old["phase"])
         if new.get("phase") == "Succeeded" and old != new:
             self._check_bytes(key, new.get("output"))
+
+    def _check_orphan(self, key: StepKey, token: str) -> None:
+        """An attempt becomes unknown only if nobody was told of its job who lived on to write it down."""
+        if self.attempts[token].jobs:
+            return  # a job on record may be lost at its vendor
+        for line in self._market.lines:
+            if line.token_hash == token and line.job is not None and self._was_told(line, key[0]):
+                self.violated("%s: job %s was told to %s and dropped", key, line.job.job_id, line.process)
 
     def _check_bytes(self, key: StepKey, output: Json | None) -> None:
         stored = self._bucket.objects.get(parse_uri(output["uri"]).key) if output else None

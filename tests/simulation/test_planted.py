@@ -237,7 +237,7 @@ PLANTED: dict[Plant, str] = {
     drop_the_job_id: "was told to .* and dropped",
     retry_what_is_unknown: "submitted again while|is bought again",
     succeed_before_the_bytes: "succeeded without bytes",
-    take_a_stale_offer: "a new attempt while the last one is",
+    take_a_stale_offer: "a new attempt while the last one is|is bought again though",
     forget_a_slow_job: "submitted again while|is bought again",
     take_over_another_job: "is no job of this attempt",
     lose_count_of_slots: "its limit is",

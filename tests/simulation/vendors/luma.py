@@ -14,7 +14,7 @@ def _serve(market: Market, asked: Asked) -> Said:
         job = market.take(asked.line, seconds=(5.0, 40.0), can_hang=True)
         if job.ends_at == float("inf"):
             job.ends_at = moment + NEVER_STOPPED
-        market.show(job, asked.body["model"], {"callback_url": asked.body.get("callback_url")})
+        market.show(job, asked.body["model"], {"callback_url": asked.body.get("callback_url")}, own=True)
         return Said(201, _generation(job, moment))
     if asked.path == BASE:
         return _page(market, int(asked.query["offset"]), int(asked.query["limit"]))
