@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,8 +33,6 @@ from storyjob.tracing.setup import tracer_from_environment
 
 _log = logging.getLogger(__name__)
 
-# Threads that hash, probe and sign for the bucket would else keep the event loop waiting 5 ms each time they run.
-SWITCH_SECONDS = 0.0005
 LONGEST_PAUSE = 10.0  # seconds
 
 
@@ -54,7 +51,6 @@ class Pauses:
 
 async def run(settings: Settings) -> None:
     """Run until SIGTERM, SIGINT, or until a part that must not end has ended."""
-    sys.setswitchinterval(SWITCH_SECONDS)
     instance = settings.instance or socket.gethostname()
     operator = Operator(await assemble(settings, instance))
     world, probes = operator.world, Probes(settings)

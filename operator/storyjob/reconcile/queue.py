@@ -150,6 +150,8 @@ class Queue:
             exc_info=None if stale or isinstance(error, ClusterError) else error,
             extra={"action": "reconcile"},
         )
-        # A reconcile whose own doing wakes it would spin otherwise.
-        self.rest(item, min(pause, LONGEST_REST))
+        if not (stale and failures == 1):
+            # A reconcile whose own doing wakes it would spin otherwise. An old view is renewed by the watch, which
+            # wakes it at once: each new story is met once while kopf adds its finalizer.
+            self.rest(item, min(pause, LONGEST_REST))
         self.add(item, pause)

@@ -9,7 +9,17 @@ import pytest
 
 from storyjob.cluster.cache import Key
 from storyjob.cluster.errors import Unavailable
-from storyjob.reconcile.queue import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_REST, SUPERSEDED_KEPT, Item, Kind, Queue, Stale
+from storyjob.reconcile.queue import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    LONGEST_REST,
+    STALE_PAUSE,
+    SUPERSEDED_KEPT,
+    Item,
+    Kind,
+    Queue,
+    Stale,
+)
 from support.virtual_time import clock, run
 
 FOX = Item(Kind.STORY, Key("stories", "fox"))
@@ -284,3 +294,28 @@ def test_stopping_it_stops_the_work_under_way() -> None:
     stop: Coroutine[None, None, None] = main()
     run(stop)
     assert ended == ["fox"]
+
+
+def test_an_old_view_is_looked_at_again_as_soon_as_the_watch_brings_a_newer_one() -> None:
+    begins: list[float] = []
+
+    async def main() -> None:
+        async def reconcile(item: Item) -> None:
+            begins.append(clock())
+            if len(begins) < 3:
+                raise Stale("kopf wrote its finalizer first")
+
+        queue = Queue(reconcile, monotonic=clock)
+        work = asyncio.create_task(queue.run())
+        queue.add(FOX)
+        await asyncio.sleep(0.01)
+        queue.add(FOX)  # the watch
+        await asyncio.sleep(0.01)
+        queue.add(FOX)  # and once more, but its own doing might wake it
+        await asyncio.sleep(10)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    run(main())
+    assert begins[:2] == [0.0, 0.01]
+    assert begins[2] >= 0.01 + STALE_PAUSE
