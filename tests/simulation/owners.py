@@ -18,6 +18,7 @@ class Attempted:
 
     step: StepKey
     input_hash: str | None
+    since: float
     jobs: dict[str, float] = field(default_factory=dict)
     """When each was first on record."""
     outputs: set[str] = field(default_factory=set)
@@ -50,7 +51,7 @@ class Owners:
         job = self._market.jobs.get(name.rpartition("/")[2])
         if job is not None and any(self._has(other, token, name, named) for other in self._attempts):
             self._violated("%s: %s is on record, and another attempt has it", step, name)
-        alike = job is not None and own is not None and self._looks_like(job, own)
+        alike = job is not None and self._looks_like(job, own, self._attempts[token].since)
         if not alike and name not in named:
             self._violated("%s: %s is on record, and is no job of this attempt", step, name)
 
@@ -62,11 +63,15 @@ class Owners:
         # Nobody can stop a person who names a step's job in the very moment in which the step itself hears of it.
         return name not in named or self._market.loop.time() - since > SEEN_WITHIN
 
-    def _looks_like(self, job: Job, own: Line) -> bool:
-        """Return whether a stranger's job looks like one that is not there, or not shown yet."""
-        if not self._nobodys(job) or job.begins_at < own.sent_at - CLOCKS_DIFFER:
+    def _looks_like(self, job: Job, own: Line | None, since: float) -> bool:
+        """Return whether a stranger's job looks like one that is not there, or not shown yet.
+
+        ``own`` is the attempt's own request, None where it never went out; ``since`` is when its intent was written.
+        """
+        sent_at = since if own is None else own.sent_at
+        if not self._nobodys(job) or job.begins_at < sent_at - CLOCKS_DIFFER:
             return False
-        if own.job is None:
+        if own is None or own.job is None:
             return True
         late = any(
             entry.job is own.job and entry.shown_at > self._market.loop.time() - SEEN_WITHIN

@@ -163,7 +163,7 @@ class Rules:
         same = token == old.get("tokenHash")
         self.doubts.step(scene, key, old, new)
         if token is not None:
-            known = self.attempts.setdefault(token, Attempted(key, new.get("inputHash")))
+            known = self.attempts.setdefault(token, Attempted(key, new.get("inputHash"), self._market.loop.time()))
             if job_id is not None:
                 self._owners.check(key, token, job_id, self.doubts.named.get(token, ()))
                 known.jobs.setdefault(job_id, self._market.loop.time())
