@@ -35,12 +35,13 @@ from storyjob.cluster.resources import PROVIDERS, SCENES, STORYJOBS, Resource
 from storyjob.handlers.timers import PROVIDER_SECONDS, STORY_SECONDS
 from storyjob.media.bucket import StoreConfig
 from storyjob.media.film import FilmMaker
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.inprocess import InProcess
 from storyjob.reconcile.leadership import lead
 from storyjob.reconcile.operator import Operator
 from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.vendors import Vendors
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 
 BUCKET = "media"
 RESYNC_SECONDS = 60.0

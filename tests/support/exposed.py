@@ -10,8 +10,9 @@ from prometheus_client.core import Metric
 from storyjob.ambient import now
 from storyjob.reconcile import metrics
 from storyjob.reconcile.census import Census
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.metrics import REGISTRY
-from storyjob.reconcile.world import Caches, Desk, Gate, World
+from storyjob.reconcile.world import Caches, Gate, World
 from storyjob_webhook.metrics import Metrics
 
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}

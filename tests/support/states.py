@@ -26,8 +26,9 @@ from storyjob.planning.scenestatus import rolled_up
 from storyjob.planning.story import plan_story
 from storyjob.planning.storystatus import Facts, story_status
 from storyjob.planning.validate import Problem
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.providerstatus import write_provider_status
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 from support.builders import (
     NOW,
     Make,

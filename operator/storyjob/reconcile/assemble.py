@@ -21,11 +21,12 @@ from storyjob.media.download import Downloader, FetchLimits
 from storyjob.media.film import FilmMaker
 from storyjob.media.shelf import Shelf
 from storyjob.media.store import Store
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.filmjobs import FilmJobs
 from storyjob.reconcile.filmrunner import FilmRunner
 from storyjob.reconcile.inprocess import InProcess
 from storyjob.reconcile.vendors import Vendors
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 
 CONNECT_SECONDS, IDLE_SECONDS = 10.0, 60.0
 # Each request looks through the whole pool, so idle connections cost CPU.

@@ -22,13 +22,14 @@ from storyjob.media.request import FilmRequest, write_request
 from storyjob.media.segment import segment_of
 from storyjob.media.shot import Cut, film_hash
 from storyjob.planning.filmjob import FilmJob, Turn, job_name, label_of, next_turn, read_job, superfluous, why_failed
+from storyjob.reconcile.desk import FilmDesk
 from storyjob.reconcile.facts import facts_of, heard
 from storyjob.reconcile.filmpod import film_job
 from storyjob.reconcile.filmrunner import FilmOrder
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.shots import title_of
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import FilmDesk, World
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 

@@ -18,12 +18,13 @@ from storyjob.media.manifest import Facts
 from storyjob.media.record import read_spoken
 from storyjob.media.shot import Cut, Look, Shot, segment_hash
 from storyjob.planning.ending import film_error
+from storyjob.reconcile.desk import FilmDesk
 from storyjob.reconcile.facts import facts_of, heard
 from storyjob.reconcile.filmrunner import FilmOrder
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.shots import title_of
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import FilmDesk, World
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from storyjob.reconcile.halts import lift
 from storyjob.reconcile.provider import reconcile_provider
 from storyjob.reconcile.queue import Item, Kind, Queue, Stale
 from storyjob.reconcile.scene import reconcile_scene
-from storyjob.reconcile.setback import SetBack, forgets, newest, tell_again, tell_one
+from storyjob.reconcile.setback import SETBACK_SECONDS, SetBack, forgets, newest, tell_one, tell_until_heard
 from storyjob.reconcile.storyjob import reconcile_story, withdraw
 from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.world import World, provider_key
@@ -36,7 +36,6 @@ from storyjob.subject import about
 _log = logging.getLogger(__name__)
 
 BUCKET_SECONDS = 5.0  # between questions to a bucket that refuses
-SETBACK_SECONDS = 2.0  # between tries to tell a cluster that was set back what it forgot
 T = TypeVar("T", bound=ApiModel)
 
 
@@ -166,26 +165,14 @@ class Operator:
                 raise
             except SetBack as error:
                 _log.error("%s; was etcd restored from a snapshot? This process begins anew", error)
-                await self._tell_again()
+                self._world.gate.open = False
+                for namespace in self._world.settings.watch_namespaces or (None,):
+                    await tell_until_heard(self._world.cluster, self._world.caches.scenes, namespace)
                 raise
             except ClusterError as error:
                 _log.warning("resync failed, the watches go on: %s", error)
                 if hurry.is_set():
                     await asyncio.sleep(SETBACK_SECONDS)
-
-    async def _tell_again(self) -> None:
-        """Buy nothing more, and write what the cluster forgot, however long it does not answer."""
-        world = self._world
-        world.gate.open = False
-        for namespace in world.settings.watch_namespaces or (None,):
-            while True:
-                try:
-                    await tell_again(world.cluster, world.caches.scenes, namespace)
-                except ClusterError as error:
-                    _log.warning("what the cluster forgot cannot be told yet: %s", error)
-                    await asyncio.sleep(SETBACK_SECONDS)
-                else:
-                    break
 
     async def follow_films(self) -> None:
         """Follow the films that are made elsewhere until cancelled."""

@@ -6,6 +6,7 @@ since. An operator that lived on still does, and nothing is bought before its wo
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -19,6 +20,8 @@ from storyjob.cluster.resources import SCENES
 
 _log = logging.getLogger(__name__)
 
+SETBACK_SECONDS = 2.0  # between tries to tell a cluster that was set back what it forgot
+
 
 class SetBack(ClusterError):
     """The API server's newest state is older than what it told before."""
@@ -27,6 +30,18 @@ class SetBack(ClusterError):
 def newest(cache: Cache[Any]) -> int:
     """Return the newest resourceVersion in a cache. No consistent list that begins later is older than that."""
     return max((int(item.metadata.resource_version) for item in cache), default=0)
+
+
+async def tell_until_heard(cluster: Cluster, cache: Cache[Scene], namespace: str | None) -> None:
+    """Write what the cluster forgot, however long it does not answer."""
+    while True:
+        try:
+            await tell_again(cluster, cache, namespace)
+        except ClusterError as error:
+            _log.warning("what the cluster forgot cannot be told yet: %s", error)
+            await asyncio.sleep(SETBACK_SECONDS)
+        else:
+            return
 
 
 async def tell_again(cluster: Cluster, cache: Cache[Scene], namespace: str | None) -> None:

@@ -21,8 +21,9 @@ from storyjob.media.layout import check_source
 from storyjob.media.probe import probe
 from storyjob.planning.scenestatus import rolled_up
 from storyjob.planning.validate import source_problem
+from storyjob.reconcile.desk import SourceError
 from storyjob.reconcile.remember import wake
-from storyjob.reconcile.world import SourceError, World
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 

@@ -29,6 +29,7 @@ from storyjob.planning.validate import Problem, graph_problems
 from storyjob.planning.view import ProviderView, StepId, StoryView
 from storyjob.reconcile.attempt import about_step
 from storyjob.reconcile.children import align_children, make_children
+from storyjob.reconcile.desk import Wishes
 from storyjob.reconcile.film import tend_film
 from storyjob.reconcile.finalize import finalize_story
 from storyjob.reconcile.lookup import look_up
@@ -37,7 +38,7 @@ from storyjob.reconcile.queue import Item, Kind
 from storyjob.reconcile.remember import write_roll_up
 from storyjob.reconcile.source import measure_source, source_errors
 from storyjob.reconcile.tasks import Pool
-from storyjob.reconcile.world import Wishes, World
+from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 

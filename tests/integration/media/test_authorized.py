@@ -21,10 +21,11 @@ from storyjob.media.download import Downloader, FetchLimits
 from storyjob.media.fetch import Fetched
 from storyjob.reconcile import fetching
 from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 from support.builders import NOW, a_scene
 from support.hostile import Server, hostile_server
 

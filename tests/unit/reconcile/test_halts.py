@@ -14,9 +14,10 @@ from storyjob.api.outcome import Accepted, Failure, FailureKind, Rejected
 from storyjob.api.reasons import Reason
 from storyjob.cluster.cache import key_of
 from storyjob.cluster.resources import SECRETS
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.halts import lift, lift_if_mended, note_answer, note_refusal
 from storyjob.reconcile.vendors import Vendors
-from storyjob.reconcile.world import Desk, World
+from storyjob.reconcile.world import World
 from support.builders import metadata, provider_spec
 from support.fake_cluster import FakeCluster
 

@@ -27,9 +27,10 @@ from storyjob.planning import step as turns
 from storyjob.planning.view import StepId
 from storyjob.reconcile import keeping
 from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import SHOWN_AFTER
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 from storyjob.tracing.span import Silent
 from support.builders import FLUX, NOW, a_scene, a_step, an_offer, capabilities, metadata, provider_spec
 from support.scene_cluster import SceneCluster

@@ -10,8 +10,9 @@ from storyjob.api.reasons import Reason
 from storyjob.cluster.cache import key_of
 from storyjob.cluster.events import Events
 from storyjob.cluster.resources import PROVIDERS
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.providerstatus import write_provider_status
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 from support.builders import FLUX, NOW, capabilities, metadata, provider_spec
 from support.fake_cluster import FakeCluster
 

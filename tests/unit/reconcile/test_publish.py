@@ -10,9 +10,10 @@ from storyjob.cluster.errors import TestFailed, Unavailable
 from storyjob.cluster.events import Events
 from storyjob.cluster.resources import STORYJOBS
 from storyjob.planning.ending import FilmState
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.publish import STALE_SECONDS, publish
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 from support.builders import NOW, a_story
 from support.fake_cluster import FakeCluster
 from support.virtual_time import run

@@ -14,8 +14,9 @@ from storyjob.api.step import StepKind
 from storyjob.providers import fal
 from storyjob.providers.base import Attempt, Provider, Request
 from storyjob.reconcile.attempt import AttemptRef
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.purchase import _submit
-from storyjob.reconcile.world import Caches, Desk, Gate, World
+from storyjob.reconcile.world import Caches, Gate, World
 from support.builders import a_scene, a_story, metadata, provider_spec
 
 TOKEN = "0123456789abcdef0123456789abcdef"

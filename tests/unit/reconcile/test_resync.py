@@ -14,8 +14,9 @@ from storyjob.cluster.cache import Cache
 from storyjob.cluster.client import Json, Page
 from storyjob.cluster.errors import NotFound, Unavailable
 from storyjob.cluster.resources import SCENES, Resource
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.operator import Operator
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 from support import virtual_time
 from support.builders import NOW, a_scene, metadata
 from support.fake_cluster import FakeCluster

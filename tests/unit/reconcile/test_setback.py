@@ -12,10 +12,11 @@ from storyjob.api.scene import Scene, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.errors import Unavailable
 from storyjob.cluster.resources import SCENES
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.operator import Operator
-from storyjob.reconcile.setback import SetBack
+from storyjob.reconcile.setback import SetBack, tell_until_heard
 from storyjob.reconcile.tasks import Tasks
-from storyjob.reconcile.world import Caches, Desk, Gate, World
+from storyjob.reconcile.world import Caches, Gate, World
 from support import virtual_time
 from support.builders import NOW, a_hash, a_scene, a_step
 from support.fake_cluster import FakeCluster
@@ -68,10 +69,10 @@ def test_it_is_told_as_soon_as_the_cluster_answers() -> None:
     cluster = FakeCluster()
     cluster.put(SCENES, of_version(1).wire())
     cluster.fails["list"] = Unavailable("the API server restarts")
-    operator = Operator(world_of(cluster, of_version(500, BOUGHT)))
+    cache = world_of(cluster, of_version(500, BOUGHT)).caches.scenes
 
     async def story() -> None:
-        telling = asyncio.create_task(operator._tell_again())
+        telling = asyncio.create_task(tell_until_heard(cluster, cache, None))
         await asyncio.sleep(60)
         assert not telling.done()
         cluster.fails.clear()
@@ -84,7 +85,7 @@ def test_it_is_told_as_soon_as_the_cluster_answers() -> None:
 
 def test_what_was_made_after_the_snapshot_is_named(caplog: pytest.LogCaptureFixture) -> None:
     world = world_of(FakeCluster(), of_version(500, BOUGHT))
-    virtual_time.run(Operator(world)._tell_again())
+    virtual_time.run(tell_until_heard(world.cluster, world.caches.scenes, None))
     assert "image job-1" in caplog.text
     assert "will be bought again" in caplog.text
 

@@ -12,8 +12,9 @@ from storyjob.api.reasons import Reason
 from storyjob.api.scene import Scene
 from storyjob.api.storyjob import StoryJob, StoryJobStatus
 from storyjob.planning.children import scene_spec
+from storyjob.reconcile.desk import Desk, SourceError
 from storyjob.reconcile.source import source_errors
-from storyjob.reconcile.world import Desk, SourceError, World
+from storyjob.reconcile.world import World
 from support.builders import NOW, a_scene, a_story, an_output, story_scene
 
 URI = "s3://media/own.mp4"

@@ -8,8 +8,9 @@ from typing import cast
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.cache import Key
 from storyjob.planning.children import scene_spec
+from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.operator import Operator
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.world import Caches, World
 from support.builders import FLUX, VOICE, a_scene, a_step, a_story, at, story_scene
 
 

@@ -17,7 +17,8 @@ from storyjob.cluster.cache import Key
 from storyjob.reconcile import metrics, telemetry
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.census import Census
-from storyjob.reconcile.world import Caches, Desk, World
+from storyjob.reconcile.desk import Desk
+from storyjob.reconcile.world import Caches, World
 from storyjob.tracing.span import Silent, Span
 from support.builders import (
     FLUX,
