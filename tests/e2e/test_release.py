@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 SIMULATOR = f"/api/v1/namespaces/{SYSTEM}/services/{RELEASE}-storyjob-simulator:8600/proxy"
 SERVICES = ("metrics", "internal", "simulator")
 SCENES = 4  # as many as the example's MediaProvider makes at once
+UPGRADED = (f"watchNamespaces={{{STORIES}}}", "settings.renders=2", "film.runner=Job")
 
 
 def example(site: Site) -> str:
@@ -154,7 +155,7 @@ def test_a_killed_operator_is_replaced_and_nothing_is_bought_twice(site: Site) -
 
 def test_an_upgrade_under_way_loses_and_buys_nothing(site: Site) -> None:
     begin(site, "upgraded")
-    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2", "film.runner=Job")
+    site.install("upgrade", *UPGRADED)
 
     completed(site, "upgraded")
 
@@ -187,7 +188,7 @@ def test_a_right_that_was_taken_away_is_named_and_an_upgrade_gives_it_back(site:
     site.until("it says what it lacks", lambda: "RBAC does not allow" in log(site, fresh(site, before)))
 
     show(site, "logs", fresh(site, before), "-n", SYSTEM, "-c", "operator", "--tail=1")
-    site.install("upgrade", f"watchNamespaces={{{STORIES}}}", "settings.renders=2")
+    site.install("upgrade", *UPGRADED)
     assert all(one["ready"] for pod in site.pods("operator") for one in pod["status"]["containerStatuses"])
 
 
