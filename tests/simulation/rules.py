@@ -36,6 +36,7 @@ class Rules:
         stop: Callable[[], None],
         *,
         one_leader: bool,
+        untroubled: bool,
     ) -> None:
         self._api = api
         self._market = market
@@ -43,6 +44,7 @@ class Rules:
         self._trace = trace
         self._stop = stop
         self._one_leader = one_leader
+        self._untroubled = untroubled
         self.broken: str | None = None
         self.checks = 0
         self.attempts: dict[str, Attempted] = {}
@@ -181,9 +183,9 @@ class Rules:
             self._check_bytes(key, new.get("output"))
 
     def _check_orphan(self, key: StepKey, token: str) -> None:
-        """An attempt becomes unknown only if nobody was told of its job who lived on to write it down."""
-        if self.attempts[token].jobs:
-            return  # a job on record may be lost at its vendor
+        """Where only the API server is in trouble, an attempt becomes unknown only if nobody was told of its job."""
+        if not self._untroubled or self.attempts[token].jobs:  # a job on record may be lost at its vendor
+            return
         for line in self._market.lines:
             if line.token_hash == token and line.job is not None and self._was_told(line, key[0]):
                 self.violated("%s: job %s was told to %s and dropped", key, line.job.job_id, line.process)

@@ -36,3 +36,17 @@ LOSSES = replace(
     rates={Channel.VENDOR: 0.5, Channel.JOB: 0.6, Channel.LIST: 0.4},
 )
 """No callback tells of what was lost, failures are tried again at once, and the vendor shows its jobs late."""
+DEAF = replace(
+    FAIR,
+    stories=(
+        {
+            "scenes": [{"name": "forest", "image": {"prompt": "the forest"}}],
+            "defaults": {"image": {"providerRef": {"name": "fal"}, "model": "fal-ai/flux/dev"}},
+        },
+    ),
+    providers={"fal": REPLICATE | {"type": "fal", "credentials": {"secretRef": {"name": "keys", "key": "fal"}}}},
+    callbacks=False,
+    calm_at=90.0,
+    rates={Channel.API: 0.5},
+)
+"""The API server is in trouble, and no vendor tells of a job but in its first answer."""

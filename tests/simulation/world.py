@@ -32,7 +32,7 @@ from simulation.vendors import VENDORS
 from simulation.vendors.google import ACCESS_TOKEN, robot
 from simulation.vendors.studio import SIGNING_KEY as STUDIO_SIGNING_KEY
 from simulation.virtual import EPOCH, VirtualLoop
-from simulation.weather import Weather
+from simulation.weather import Channel, Weather
 from storyjob.api.resource import CREDENTIALS_LABEL
 from storyjob.api.settings import Settings
 from storyjob.cluster.resources import PROVIDERS, SCENES, SECRETS, STORYJOBS
@@ -91,7 +91,13 @@ class Simulation:
             {name: f"key-0-of-{name}" for name in schedule.providers},
         )
         self.rules = Rules(
-            self.api, self.market, bucket, self.trace, loop.stop, one_leader=schedule.leased or schedule.operators == 1
+            self.api,
+            self.market,
+            bucket,
+            self.trace,
+            loop.stop,
+            one_leader=schedule.leased or schedule.operators == 1,
+            untroubled=not any(schedule.deaths) and not schedule.outages and set(schedule.rates) <= {Channel.API},
         )
         self._models = Models(
             loop,

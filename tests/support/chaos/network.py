@@ -7,9 +7,11 @@ a switch or a security group loses what it should carry.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import re
 import shutil
+import string
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +24,7 @@ from support.house import House
 _PREFIX = "sjnet"
 # Reserved for tests of network devices (RFC 2544), so it is nobody's in earnest.
 _RANGE = ipaddress.ip_network("198.18.0.0/15")
+_LETTERS = itertools.cycle(string.ascii_lowercase)
 _BLOCK = 26  # bits of one network: sixteen houses of four addresses, of which the hub's outlet takes one
 
 
@@ -46,7 +49,8 @@ class Network:
     """Houses by name. Everything that was cut is whole again after ``heal``."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.mark = f"{_PREFIX}{os.getpid()}"
+        # Two networks of one process may stand at once. A link's name has fifteen characters at most.
+        self.mark = f"{_PREFIX}{os.getpid()}{next(_LETTERS)}"
         self._hub = f"{self.mark}-hub"
         self._addresses: dict[str, str] = {}
         self._rules: list[Sequence[str]] = []
@@ -158,7 +162,7 @@ def _free_block() -> ipaddress.IPv4Network:
 
 def _sweep() -> None:
     """Remove what those left behind that were killed before they could."""
-    for mark, pid in set(re.findall(rf"^({_PREFIX}(\d+))-", _ip("netns", "list"), re.MULTILINE)):
+    for mark, pid in set(re.findall(rf"^({_PREFIX}(\d+)[a-z])-", _ip("netns", "list"), re.MULTILINE)):
         if not Path(f"/proc/{pid}").exists():
             _remove(mark)
 
