@@ -60,6 +60,9 @@ class Owners:
         since = known.jobs.get(name)
         if other == token or since is None or not self._exists(known.step):
             return False
+        # A person may name the job of a step that does not know of it yet: whoever had it first keeps it.
+        if name in named and self._attempts[token].jobs.get(name, since) < since:
+            return False
         # Nobody can stop a person who names a step's job in the very moment in which the step itself hears of it.
         return name not in named or self._market.loop.time() - since > SEEN_WITHIN
 

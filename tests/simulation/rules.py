@@ -201,8 +201,10 @@ class Rules:
         held: Counter[str] = Counter()
         for item in self._api.all(SCENES):
             for step in _steps(item).values():
+                # A write that a process sent before it died may come late and wake a job that has failed since.
+                woken = step.get("phase") == "Running" and step.get("reason") == "GenerationFailed"
                 # One whose outcome was unknown gave its slot back after the longest time that a job may take.
-                if step.get("phase") in IN_SLOT and step.get("tokenHash") not in self.unknown:
+                if step.get("phase") in IN_SLOT and step.get("tokenHash") not in self.unknown and not woken:
                     held[step["provider"]] += 1
         for provider in self._api.all(PROVIDERS):
             limit, name = provider["spec"]["limits"]["concurrent"], provider["metadata"]["name"]
