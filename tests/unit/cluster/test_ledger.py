@@ -35,6 +35,25 @@ def test_an_intent_on_an_old_view_is_not_written_and_the_view_is_renewed() -> No
     assert desk.scenes.get(FOREST) == desk.cluster.now()
 
 
+def test_a_callback_for_another_step_does_not_void_an_intent() -> None:
+    async def script(desk: Desk) -> None:
+        desk.somebody_writes(IMAGE, callback=a_callback())
+        await desk.intend(AUDIO)
+
+    scene = play(script, image=ours(StepPhase.RUNNING)).cluster.now()
+    assert scene.step(AUDIO).phase is StepPhase.SUBMITTING
+    assert scene.step(IMAGE).callback is not None
+
+
+def test_on_a_server_whose_tests_never_hold_an_intent_is_given_up() -> None:
+    async def script(desk: Desk) -> None:
+        desk.cluster.troubles = [TestFailed("no test ever holds")] * 9
+        with pytest.raises(TestFailed):
+            await desk.intend(AUDIO)
+
+    assert play(script).cluster.writes == 2
+
+
 def test_an_intent_over_a_living_attempt_is_refused_before_anything_is_sent() -> None:
     async def script(desk: Desk) -> None:
         with pytest.raises(turns.IllegalTransition):
