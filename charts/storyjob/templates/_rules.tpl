@@ -4,7 +4,7 @@
 {{- define "storyjob.operatorRules" -}}
 - apiGroups: [storyjob.dev]
   resources: [storyjobs]
-  verbs: [list, watch, patch, delete]
+  verbs: [get, list, watch, patch, delete]
 - apiGroups: [storyjob.dev]
   resources: [scenes]
   verbs: [get, list, watch, create, patch, delete]

@@ -29,7 +29,7 @@ def needed(own_namespace: str, namespaces: Sequence[str | None], lease: str, *, 
             rights += [Right(verb, kind, namespace) for verb in ("list", "watch", "patch")]
             rights.append(Right("patch", kind, namespace, subresource="status"))
         rights += [Right(verb, SCENES, namespace) for verb in ("get", "create", "delete")]
-        rights.append(Right("delete", STORYJOBS, namespace))
+        rights += [Right(verb, STORYJOBS, namespace) for verb in ("get", "delete")]
         rights.append(Right("get", SECRETS, namespace))
         rights.append(Right("create", EVENTS, namespace))
     return rights
