@@ -40,6 +40,8 @@ class FilmDesk:
     """Rendered scenes by the hash of their ingredients."""
     spoken: dict[str, Alignment | None] = field(default_factory=dict)
     """When each word of a narration is spoken, by the narration's SHA-256."""
+    awaited: bool = False
+    """Whether all that it is made of is there, and only segments are missing."""
     outputs: Outputs | None = None
     error: str | None = None
     held: str | None = None

@@ -22,6 +22,7 @@ from storyjob.reconcile.desk import FilmDesk
 from storyjob.reconcile.facts import facts_of, heard
 from storyjob.reconcile.filmrunner import FilmOrder
 from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.remember import SHOWN_AFTER
 from storyjob.reconcile.shots import title_of
 from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.world import World
@@ -42,6 +43,7 @@ class InProcess:
         story, shots, look = order.story, order.shots, order.look
         desk, namespace, known = world.desk.films[story.metadata.uid], story.metadata.namespace, heard(order.plan)
         missing = {digest: shot for shot in shots if (digest := segment_hash(shot, look)) not in desk.segments}
+        desk.awaited = order.name is not None
         for digest, shot in missing.items():
             work = partial(self._segment, world, desk, namespace, digest, shot, look, known.get(shot.name))
             _start(world, story, ("segment", story.metadata.uid, digest), work)
@@ -90,7 +92,13 @@ class InProcess:
 
 
 def _start(world: World, story: StoryJob, name: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    world.tasks.start(name, Pool.FILM, work, then=lambda: world.enqueue(Kind.STORY, key_of(story)))
+    desk = world.desk.films[story.metadata.uid]
+
+    def ended() -> None:
+        # While scenes are still being bought, nothing follows from a segment.
+        world.enqueue(Kind.STORY, key_of(story), 0.0 if desk.awaited or desk.error else SHOWN_AFTER)
+
+    world.tasks.start(name, Pool.FILM, work, then=ended)
 
 
 async def _spoken(world: World, desk: FilmDesk, namespace: str, shot: Shot, input_hash: str | None) -> Alignment | None:

@@ -30,11 +30,12 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.holding import can_be_asked, fetch_time, hold, out_of_reach, refused
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.remember import SHOWN_AFTER, remember, wake_story
+from storyjob.reconcile.remember import remember, wake_story
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 
+FOLLOWED_AFTER = 0.2  # seconds; by then whoever comes after the next is to be known
 FIRST_PAUSE, FIRST_FETCH_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 30.0  # seconds
 
 
@@ -49,10 +50,11 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
     for provider in followed:
         world.enqueue(Kind.PROVIDER, provider)
     # Who comes next is decided already, and begins before the story is looked at.
-    wake_story(world, attempt.scene, after=SHOWN_AFTER if followed else 0.0)
+    wake_story(world, attempt.scene, after=FOLLOWED_AFTER if followed else 0.0)
     try:
-        with metrics.STORE_SECONDS.time():
-            await _keep(world, attempt, step, result, job_id)
+        async with world.keeping.turn():
+            with metrics.STORE_SECONDS.time():
+                await _keep(world, attempt, step, result, job_id)
     finally:
         world.desk.generated.discard(attempt.step)
 

@@ -22,6 +22,7 @@ from storyjob.reconcile.halts import lift_if_mended
 from storyjob.reconcile.providerstatus import write_provider_status
 from storyjob.reconcile.purchase import purchase
 from storyjob.reconcile.queue import Item, Kind
+from storyjob.reconcile.remember import SHOWN_AFTER
 from storyjob.reconcile.signing import forget_signing_keys, publish_signing_key
 from storyjob.reconcile.tasks import Pool
 from storyjob.reconcile.telemetry import waited
@@ -85,7 +86,8 @@ def _begin(world: World, provider: MediaProvider, offer: Offer) -> None:
         world.desk.buying.pop(name, None)
         world.desk.starting.discard(name)
         world.enqueue(Kind.SCENE, key_of(scene))
-        world.enqueue(Kind.STORY, story)
+        # Whatever came of it was written and has woken the story, unless nothing was bought.
+        world.enqueue(Kind.STORY, story, SHOWN_AFTER if world.caches.scenes.get(key_of(scene)) is not scene else 0.0)
         world.enqueue(Kind.PROVIDER, key_of(provider))
 
     with about_step(scene, name.kind, attempt=scene.step(name.kind).attempt + 1):

@@ -15,7 +15,7 @@ from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.telemetry import step_ended
 from storyjob.reconcile.world import World
 
-SHOWN_AFTER = 0.2  # seconds
+SHOWN_AFTER = 0.5  # seconds
 SETTLED_AFTER = 0.02  # seconds; the task that wrote ends before, and wakes the story at once: one look instead of two
 GOING_ON = (StepPhase.SUBMITTING, StepPhase.RUNNING)
 

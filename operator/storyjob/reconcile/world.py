@@ -23,11 +23,14 @@ from storyjob.media.layout import Layout
 from storyjob.media.store import Store
 from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.filmrunner import FilmRunner
+from storyjob.reconcile.pace import Pace
 from storyjob.reconcile.queue import Item, Kind, Queue
 from storyjob.reconcile.setback import forgets
 from storyjob.reconcile.tasks import Tasks
 from storyjob.reconcile.vendors import Vendors
 from storyjob.tracing.span import Silent, Tracer
+
+KEPT_AT_ONCE, KEPT_SECONDS = 4, 0.5
 
 
 @dataclass(slots=True)
@@ -83,6 +86,8 @@ class World:
     desk: Desk
     gate: Gate = field(default_factory=Gate)
     tasks: Tasks = field(default_factory=Tasks)
+    keeping: Pace = field(default_factory=lambda: Pace(KEPT_AT_ONCE, KEPT_SECONDS))
+    """The turns of results that are fetched and stored; a whole story's may come at once."""
     tracer: Tracer = field(default_factory=Silent)
     queue: Queue = field(init=False)
 

@@ -28,8 +28,8 @@ from storyjob.planning.view import StepId
 from storyjob.reconcile import keeping
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.desk import Desk
+from storyjob.reconcile.pace import Pace
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.remember import SHOWN_AFTER
 from storyjob.reconcile.world import Caches, World
 from storyjob.tracing.span import Silent
 from support.builders import FLUX, NOW, a_scene, a_step, an_offer, capabilities, metadata, provider_spec
@@ -55,6 +55,7 @@ class Stand:
         self.caches.providers.put(MediaProvider(metadata=metadata(FLUX), spec=spec))
         self.ledger, self.desk = Ledger(self.cluster, self.caches.scenes), Desk(NOW)
         self.events, self.tracer = Events(self.cluster, "test"), Silent()
+        self.keeping = Pace(1, 1.0)
         self.vendors = SimpleNamespace(capabilities=lambda provider: capabilities())
 
         self.woken: list[tuple[object, object, float]] = []
@@ -106,7 +107,9 @@ def keep(
     ("after", "expected"),
     [
         pytest.param(None, [(Kind.STORY, 0.0)], id="nobody is next in line: the story decides at once"),
-        pytest.param(StepKind.IMAGE, [(Kind.PROVIDER, 0.0), (Kind.STORY, SHOWN_AFTER)], id="the next in line first"),
+        pytest.param(
+            StepKind.IMAGE, [(Kind.PROVIDER, 0.0), (Kind.STORY, keeping.FOLLOWED_AFTER)], id="the next in line first"
+        ),
         pytest.param(StepKind.AUDIO, [(Kind.STORY, 0.0)], id="somebody is next in line for another step"),
     ],
 )
