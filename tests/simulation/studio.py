@@ -11,10 +11,12 @@ from unittest import mock
 from simulation.weather import Channel, Weather
 from storyjob.api.errors import FilmError, MediaError
 from storyjob.api.storyjob import OutputFile, Outputs
+from storyjob.media.film import Scenes
 from storyjob.media.layout import FilmFile, Layout
 from storyjob.media.manifest import Facts
 from storyjob.media.probe import Probe
 from storyjob.media.shot import Cut, Look, Segment, Shot, StoredMedia, film_hash, frames, segment_hash
+from storyjob.media.soundtrack import Soundtrack
 from storyjob.media.store import Store
 
 PROBES = {
@@ -59,7 +61,11 @@ class SimFilms:
         await self.store.put(segment.key, digest.encode(), content_type="video/mp4")
         return segment
 
-    async def film(self, namespace: str, cut: Cut, facts: Facts) -> Outputs:
+    async def sound(self, scenes: Scenes, begun: Soundtrack | None = None) -> Soundtrack:
+        """Return nothing that could be heard: encoding is tried on real sound."""
+        raise FilmError("there is no sound here")
+
+    async def film(self, namespace: str, cut: Cut, facts: Facts, sound: Soundtrack | None = None) -> Outputs:
         """Return the film."""
         for segment in cut.segments:
             if not await self.store.exists(segment.key):

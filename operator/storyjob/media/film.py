@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +30,13 @@ from storyjob.media.manifest import (
 )
 from storyjob.media.segment import make_segment
 from storyjob.media.shot import RENDERER_VERSION, Cut, Look, Segment, Shot, film_hash
+from storyjob.media.soundtrack import Heard, Soundtrack
 from storyjob.media.store import Store
 from storyjob.media.subtitles import srt, vtt
 from storyjob.together import together
 
+Scenes = Sequence[tuple[str, Segment]]
+"""Names of scenes, and the segment of each."""
 _POSTER_SECONDS = 60.0
 _CONTENT_TYPES = {
     FilmFile.FILM: "video/mp4",
@@ -61,17 +64,29 @@ class FilmMaker:
         async with self.parallel:
             return await make_segment(self.store, self._layout(namespace), shot, look, self.workdir)
 
-    async def film(self, namespace: str, cut: Cut, facts: Facts) -> Outputs:
+    async def sound(self, scenes: Scenes, begun: Soundtrack | None = None) -> Soundtrack:
+        """Return the sound of a film's first scenes: ``begun`` with more at its end, or that of none before.
+
+        Raises ``FilmError``, ``StorageError``.
+        """
+        async with self.parallel:
+            track = begun or Soundtrack(self.workdir)
+            with tempfile.TemporaryDirectory(prefix="sound-", dir=self.workdir) as name:
+                await asyncio.to_thread(track.add, await self._heard(scenes, Path(name)))
+        return track
+
+    async def film(self, namespace: str, cut: Cut, facts: Facts, sound: Soundtrack | None = None) -> Outputs:
         """Return the finished film, joined now if it never was. Raises ``FilmError``, ``StorageError``.
 
-        Nothing counts until the manifest is there: it is written last, and found again by the cut's hash.
+        Nothing counts until the manifest is there: it is written last, and found again by the cut's hash. ``sound`` may
+        have been begun before; it is used up.
         """
         layout, digest = self._layout(namespace), film_hash(cut)
         if (found := await find_film(self.store, layout, digest)) is not None:
             return found
         async with self.parallel:
             with tempfile.TemporaryDirectory(prefix="film-", dir=self.workdir) as name:
-                files = await self._make(layout, digest, cut, Path(name))
+                files = await self._make(layout, digest, cut, sound, Path(name))
         manifest, key = self._manifest(digest, cut, facts, files), layout.film(digest, FilmFile.MANIFEST)
         with crossing(Act.MANIFEST):
             await self.store.put(key, manifest_bytes(manifest), content_type=_CONTENT_TYPES[FilmFile.MANIFEST])
@@ -80,15 +95,21 @@ class FilmMaker:
     def _layout(self, namespace: str) -> Layout:
         return Layout(self.store.config.prefix, namespace)
 
-    async def _make(self, layout: Layout, digest: str, cut: Cut, directory: Path) -> Mapping[FilmFile, ManifestFile]:
+    async def _make(
+        self, layout: Layout, digest: str, cut: Cut, sound: Soundtrack | None, directory: Path
+    ) -> Mapping[FilmFile, ManifestFile]:
         await asyncio.to_thread(_write_captions, cut, directory)
-        segments = await self._segments(cut, directory)
+        names = [shot.name for shot in cut.shots]
+        heard = await self._heard(list(zip(names, cut.segments, strict=True)), directory)
         film = directory / FilmFile.FILM
         has_captions = cut.look.soft_subtitles and bool(_narrations(cut))
-        parts = Parts(
-            directory, segments, cut.seconds, directory / FilmFile.CAPTIONS_VTT if has_captions else None, cut.title
+        captions = directory / FilmFile.CAPTIONS_VTT if has_captions else None
+        if sound is None or not sound.begins([scene.hash for scene in heard]):
+            sound = Soundtrack(directory)
+        await together(
+            _join(heard, sound, cut, captions, film),
+            _write_poster(heard[0].path, cut, directory),
         )
-        await together(join(parts, film), _write_poster(segments[0], cut, directory))
         seconds = await asyncio.to_thread(check_film, film, cut.seconds, cut.look, with_captions=has_captions)
         lengths = {
             file: seconds if file is FilmFile.FILM else None for file in FilmFile if file is not FilmFile.MANIFEST
@@ -100,10 +121,10 @@ class FilmMaker:
             kept = await together(*uploads)
         return dict(zip(lengths, kept, strict=True))
 
-    async def _segments(self, cut: Cut, directory: Path) -> list[Path]:
-        names = {segment.hash: (shot.name, segment) for shot, segment in zip(cut.shots, cut.segments, strict=True)}
-        await together(*(self._bring(name, segment, directory) for name, segment in names.values()))
-        return [_segment_path(segment, directory) for segment in cut.segments]
+    async def _heard(self, scenes: Scenes, directory: Path) -> list[Heard]:
+        once = {segment.hash: (name, segment) for name, segment in scenes}
+        await together(*(self._bring(name, segment, directory) for name, segment in once.values()))
+        return [Heard(segment.hash, _segment_path(segment, directory)) for _, segment in scenes]
 
     async def _bring(self, scene: str, segment: Segment, directory: Path) -> None:
         if not await self.store.download(segment.key, _segment_path(segment, directory), max_bytes=MAX_BYTES):
@@ -140,6 +161,12 @@ async def find_film(store: Store, layout: Layout, digest: str) -> Outputs | None
     key = layout.film(digest, FilmFile.MANIFEST)
     manifest = await read_manifest(store, key)
     return None if manifest is None else _outputs(manifest, store.uri(key))
+
+
+async def _join(heard: Sequence[Heard], sound: Soundtrack, cut: Cut, captions: Path | None, film: Path) -> None:
+    await asyncio.to_thread(sound.finish, heard[len(sound.scenes) :])
+    segments = [scene.path for scene in heard]
+    await join(Parts(film.parent, segments, sound.path, cut.seconds, captions, cut.title), film)
 
 
 def _segment_path(segment: Segment, directory: Path) -> Path:

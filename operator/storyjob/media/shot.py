@@ -12,7 +12,7 @@ from itertools import accumulate
 from storyjob.api.outcome import Alignment
 
 # Raise it whenever the same ingredients would give another film: nothing rendered before is reused then.
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 SAMPLE_RATE = 48_000  # Hz
 
 

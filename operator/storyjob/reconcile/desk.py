@@ -14,6 +14,7 @@ from storyjob.api.step import StepKind
 from storyjob.api.storyjob import Outputs
 from storyjob.cluster.cache import Key
 from storyjob.media.shot import Segment
+from storyjob.media.soundtrack import Soundtrack
 from storyjob.planning.circuit import Circuit
 from storyjob.planning.halt import Halt
 from storyjob.planning.hashing import InputHashes
@@ -40,6 +41,10 @@ class FilmDesk:
     """Rendered scenes by the hash of their ingredients."""
     spoken: dict[str, Alignment | None] = field(default_factory=dict)
     """When each word of a narration is spoken, by the narration's SHA-256."""
+    sound: Soundtrack | None = None
+    """Its sound, as far as its first scenes are rendered; with a task while that adds to it."""
+    mute: bool = False
+    """Whether that went wrong; the sound is encoded with the film then."""
     awaited: bool = False
     """Whether all that it is made of is there, and only segments are missing."""
     outputs: Outputs | None = None

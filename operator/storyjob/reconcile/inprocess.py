@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,7 +16,8 @@ from storyjob.cluster.cache import Key, key_of
 from storyjob.media.film import FilmMaker
 from storyjob.media.manifest import Facts
 from storyjob.media.record import read_spoken
-from storyjob.media.shot import Cut, Look, Shot, segment_hash
+from storyjob.media.shot import Cut, Look, Segment, Shot, segment_hash
+from storyjob.media.soundtrack import Soundtrack
 from storyjob.planning.ending import film_error
 from storyjob.reconcile.desk import FilmDesk
 from storyjob.reconcile.facts import facts_of, heard
@@ -29,6 +30,7 @@ from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 
+SOUNDTRACKS = 64  # begun at a time, each with an encoder and a file; of other stories the sound comes with the film
 Heard = dict[str, str]
 
 
@@ -42,13 +44,19 @@ class InProcess:
         """Render what was never rendered; once nothing is missing and the film is certain, join it."""
         story, shots, look = order.story, order.shots, order.look
         desk, namespace, known = world.desk.films[story.metadata.uid], story.metadata.namespace, heard(order.plan)
-        missing = {digest: shot for shot in shots if (digest := segment_hash(shot, look)) not in desk.segments}
+        hashes = [segment_hash(shot, look) for shot in shots]
+        missing = {digest: shot for digest, shot in zip(hashes, shots, strict=True) if digest not in desk.segments}
         desk.awaited = order.name is not None
         for digest, shot in missing.items():
             work = partial(self._segment, world, desk, namespace, digest, shot, look, known.get(shot.name))
             _start(world, story, ("segment", story.metadata.uid, digest), work)
-        if order.name is not None and not missing:
-            cut = Cut(title_of(story), shots, [desk.segments[segment_hash(shot, look)] for shot in shots], look)
+        sounding = ("sound", story.metadata.uid)
+        if order.name is None:
+            beginning = _beginning(desk, shots, hashes)
+            if len(beginning) > _length(desk.sound) and _may_sound(world, desk, story):
+                _start(world, story, sounding, partial(self._sound, desk, beginning))
+        elif not missing and sounding not in world.tasks:
+            cut = Cut(title_of(story), shots, [desk.segments[digest] for digest in hashes], look)
             film = partial(self._film, world, desk, namespace, cut, facts_of(story, order.plan), order.name, known)
             _start(world, story, ("film", story.metadata.uid), film)
         return None
@@ -77,18 +85,52 @@ class InProcess:
             _log.warning('segment of scene "%s": %s', shot.name, error)
             desk.error = f'scene "{shot.name}": {error}'
 
+    async def _sound(self, desk: FilmDesk, beginning: Sequence[tuple[str, Segment]]) -> None:
+        """Encode what is new at the film's beginning, so that its end need not wait for that."""
+        begun, desk.sound = desk.sound, None
+        if begun is not None and not begun.begins([segment.hash for _, segment in beginning]):
+            begun = None
+        try:
+            desk.sound = await self._maker.sound(beginning[_length(begun) :], begun)
+        except (FilmError, StorageError) as error:
+            desk.mute = True
+            _log.warning("the sound is encoded with the film: %s", error)
+
     async def _film(
         self, world: World, desk: FilmDesk, namespace: str, cut: Cut, facts: Facts, name: str, heard: Heard
     ) -> None:
+        sound, desk.sound = desk.sound, None
         try:
             shots = [await _aligned(world, desk, namespace, shot, heard.get(shot.name)) for shot in cut.shots]
-            made = await self._maker.film(namespace, replace(cut, shots=shots), facts)
+            made = await self._maker.film(namespace, replace(cut, shots=shots), facts, sound)
         except (FilmError, StorageError, MediaError) as error:
             _log.warning('film "%s": %s', cut.title, error)
             desk.error = str(error)
             desk.segments.clear()  # one of them may be what is wrong; those in the bucket are found again
         else:
             desk.outputs = made.model_copy(update={"hash": name})
+
+
+def _beginning(desk: FilmDesk, shots: Sequence[Shot], hashes: Sequence[str]) -> list[tuple[str, Segment]]:
+    """Return the segments of the story's first scenes, up to the first one that is not rendered yet."""
+    found: list[tuple[str, Segment]] = []
+    for shot, digest in zip(shots, hashes, strict=True):
+        if shot.index != len(found) or digest not in desk.segments:
+            break
+        found.append((shot.name, desk.segments[digest]))
+    return found
+
+
+def _length(sound: Soundtrack | None) -> int:
+    return 0 if sound is None else len(sound.scenes)
+
+
+def _may_sound(world: World, desk: FilmDesk, story: StoryJob) -> bool:
+    if story.status.phase == "Failed":
+        desk.sound = None
+        return False
+    begun = sum(each.sound is not None for each in world.desk.films.values())
+    return not desk.mute and (desk.sound is not None or begun < SOUNDTRACKS)
 
 
 def _start(world: World, story: StoryJob, name: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> None:

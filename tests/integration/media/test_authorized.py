@@ -24,6 +24,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.keeping import keep_result
+from storyjob.reconcile.pace import Pace
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.world import Caches, World
 from support.builders import NOW, a_scene
@@ -56,6 +57,7 @@ class Place:
     adapter: object
     work_dir: Path = Path()
     caches: Caches = field(default_factory=Caches)
+    keeping: Pace = field(default_factory=lambda: Pace(1, 1.0))
     told: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
