@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
@@ -12,6 +11,7 @@ import httpx
 from cryptography.exceptions import UnsupportedAlgorithm
 from google.auth import crypt, jwt
 
+from storyjob.ambient import now
 from storyjob.api.errors import CredentialsError
 from storyjob.providers.answers import json_object
 from storyjob.providers.cleaning import clean
@@ -62,7 +62,7 @@ class TokenSource:
     """
 
     def __init__(
-        self, account: ServiceAccount, http: httpx.AsyncClient, clock: Callable[[], float] = time.time
+        self, account: ServiceAccount, http: httpx.AsyncClient, clock: Callable[[], float] = lambda: now().timestamp()
     ) -> None:
         self._account = account
         self._http = http
@@ -83,8 +83,8 @@ class TokenSource:
         self._token = None
 
     async def _fetch(self) -> tuple[str, float]:
-        now = self._clock()
-        assertion = await asyncio.to_thread(self._assertion, int(now))
+        asked_at = self._clock()
+        assertion = await asyncio.to_thread(self._assertion, int(asked_at))
         body = urlencode({"grant_type": _GRANT, "assertion": assertion}).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         reply = await ask(self._http, Call("POST", self._account.token_url, headers, body))
@@ -99,16 +99,16 @@ class TokenSource:
             why = clean(f"{document.get('error', 'no token')}: {document.get('error_description', '')}")
             raise CredentialsError(f"Google refused the service account (HTTP {reply.status}): {why}")
         lasts = seconds if isinstance(seconds, int) and not isinstance(seconds, bool) else _LIFETIME_SECONDS
-        return token, now + min(max(lasts, 0), _LIFETIME_SECONDS)
+        return token, asked_at + min(max(lasts, 0), _LIFETIME_SECONDS)
 
-    def _assertion(self, now: int) -> str:
+    def _assertion(self, issued_at: int) -> str:
         account = self._account
         claims = {
             "iss": account.email,
             "scope": SCOPE,
             "aud": account.token_url,
-            "iat": now,
-            "exp": now + _LIFETIME_SECONDS,
+            "iat": issued_at,
+            "exp": issued_at + _LIFETIME_SECONDS,
         }
         try:
             signer = crypt.RSASigner.from_string(account.private_key, account.key_id)  # type: ignore[no-untyped-call]
