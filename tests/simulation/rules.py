@@ -19,6 +19,7 @@ from storyjob.media.layout import parse_uri
 from storyjob.reconcile.queue import Item
 
 STEPS = ("image", "audio", "video")
+ALIVE = ("Submitting", "Running", "Storing", "OutcomeUnknown")
 IN_SLOT = ("Submitting", "Running", "Storing")
 SETTLED = ("Waiting", "Succeeded", "Failed")
 SPIN = 40  # reconciles of one object within one second
@@ -179,6 +180,8 @@ class Rules:
             self.violated("%s: job id %s is dropped for %s", key, old["jobId"], job_id)
         if not same and old.get("phase", "Waiting") not in SETTLED:
             self.violated("%s: a new attempt while the last one is %s", key, old["phase"])
+        if new.get("output") and new.get("phase") in ALIVE and old != new:
+            self.violated("%s is %s and has a result", key, new["phase"])
         if new.get("phase") == "Succeeded" and old != new:
             self._check_bytes(key, new.get("output"))
 
@@ -201,10 +204,8 @@ class Rules:
         held: Counter[str] = Counter()
         for item in self._api.all(SCENES):
             for step in _steps(item).values():
-                # A write that a process sent before it died may come late and wake a job that has failed since.
-                woken = step.get("phase") == "Running" and step.get("reason") == "GenerationFailed"
                 # One whose outcome was unknown gave its slot back after the longest time that a job may take.
-                if step.get("phase") in IN_SLOT and step.get("tokenHash") not in self.unknown and not woken:
+                if step.get("phase") in IN_SLOT and step.get("tokenHash") not in self.unknown:
                     held[step["provider"]] += 1
         for provider in self._api.all(PROVIDERS):
             limit, name = provider["spec"]["limits"]["concurrent"], provider["metadata"]["name"]

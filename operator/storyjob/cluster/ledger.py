@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from storyjob.api.resource import ObjectMeta
 from storyjob.api.scene import Scene, SceneStatus, StepStatus
 from storyjob.api.step import StepKind
 from storyjob.cluster.cache import Cache, Key
@@ -25,9 +26,9 @@ LONGEST_PAUSE = 10.0  # seconds between tries of a write that must not be lost
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """Write only if nobody but the sidecar, of a callback, wrote since our view.
+    """Write only if nobody wrote since our view. ``token_hash`` tells our own write apart after a lost answer.
 
-    ``token_hash`` tells our own write apart after a lost answer.
+    With a ``kind`` callbacks for other steps do not count: whoever waits for one step is not held up by another.
     """
 
     kind: StepKind | None = None
@@ -36,7 +37,10 @@ class Exact:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """Write as long as the step's newest attempt is ours, whatever else changed: never dropped."""
+    """Write as long as the step's newest attempt is ours, whatever else changed: never dropped.
+
+    Where the attempt has gone on meanwhile, the change is applied to that.
+    """
 
     kind: StepKind
     token_hash: str
@@ -142,7 +146,8 @@ class Ledger:
         if _landed(scene, pending):
             return scene
         if isinstance(guard, Exact):
-            holds = isinstance(error, TestFailed) and not pending.again and _only_called_back(pending.base, scene)
+            now = self._scenes.get(key) or scene  # what would be patched next; the watch may have brought a newer one
+            holds = isinstance(error, TestFailed) and not pending.again and _only_others_called_back(pending, now)
             pending.again = True
         else:
             holds = scene.step(guard.kind).token_hash == guard.token_hash
@@ -204,13 +209,18 @@ def _ours(step: StepStatus) -> StepStatus:
     return step.model_copy(update={"callback": None})
 
 
-def _only_called_back(before: Scene | None, after: Scene) -> bool:
-    """Whether nothing is new but the sidecar's notes of callbacks."""
-    if before is None:
+def _only_others_called_back(pending: _Pending, after: Scene) -> bool:
+    """Whether nothing is new but the sidecar's notes of callbacks for other steps than the one that is written."""
+    before, kind = pending.base, pending.guard.kind
+    if before is None or kind is None or pending.done.cancelled():
         return False
-    old, new = before.metadata, after.metadata
-    same = (old.uid, old.generation, new.terminating) == (new.uid, new.generation, False)
-    return same and all(_ours(before.step(kind)) == _ours(after.step(kind)) for kind in StepKind)
+    if _whatever_version(before) != _whatever_version(after) or before.step(kind) != after.step(kind):
+        return False
+    return all(_ours(before.step(other)) == _ours(after.step(other)) for other in StepKind)
+
+
+def _whatever_version(scene: Scene) -> ObjectMeta:
+    return scene.metadata.model_copy(update={"resource_version": ""})
 
 
 def _answer(pending: _Pending, scene: Scene) -> None:
@@ -225,4 +235,11 @@ def _tests(scene: Scene, guard: Guard) -> list[dict[str, Any]]:
             version = scene.metadata.resource_version
             return [uid, {"op": "test", "path": "/metadata/resourceVersion", "value": version}]
         case Owned(kind, token_hash):
-            return [uid, {"op": "test", "path": f"/status/steps/{kind}/tokenHash", "value": token_hash}]
+            path, phase = f"/status/steps/{kind}", scene.step(kind).phase
+            return [
+                uid,
+                {"op": "test", "path": f"{path}/tokenHash", "value": token_hash},
+                # What is written is what differs from the state that we saw. On any other it would make a state that
+                # nobody decided on, such as a success of unknown outcome; so that one is looked at first.
+                {"op": "test", "path": f"{path}/phase", "value": phase.value},
+            ]

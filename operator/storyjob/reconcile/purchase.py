@@ -29,7 +29,7 @@ from storyjob.reconcile.halts import note_answer
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.metrics import SUBMITTING
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.remember import remember, write_step
+from storyjob.reconcile.remember import lose, remember, write_step
 from storyjob.reconcile.requests import build_request, first_maker, still_hash
 from storyjob.reconcile.telemetry import answered, asked_to_pause, request_to
 from storyjob.reconcile.world import World
@@ -97,6 +97,9 @@ async def _write_intent(world: World, scene: Scene, offer: Offer, request: Reque
     def turn(step: StepStatus) -> StepStatus:
         if (why := why_void(offer, step, now())) is not None:
             raise _Void(why)
+        seen = world.caches.scenes.get(key_of(scene))
+        if seen is not None and seen.metadata.generation != scene.metadata.generation:
+            raise _Void("it was edited meanwhile")
         return turns.intend(
             step,
             token_hash=token_hash,
@@ -156,7 +159,7 @@ async def _settle(
     match outcome:
         case Accepted(job_id) if len(job_id) > JOB_ID_LIMIT:
             message = f"The provider named its job with {len(job_id)} characters; at most {JOB_ID_LIMIT} can be kept."
-            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message, now()))
+            await lose(world, attempt, Reason.OUTCOME_UNKNOWN, message)
         case Accepted():
             with crossing(Act.JOB_ID):
                 await remember(world, attempt, lambda fresh: turns.accept(fresh, outcome, now()))
@@ -165,7 +168,7 @@ async def _settle(
         case Rejected(failure):
             await _rejected(world, attempt, key_of(provider), failure)
         case Unknown(message):
-            await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTCOME_UNKNOWN, message, now()))
+            await lose(world, attempt, Reason.OUTCOME_UNKNOWN, message)
     answered(provider.spec.type, attempt.kind, outcome)
     word = type(outcome).__name__.lower()
     _log.info("%s %s: %s", attempt.scene.name, attempt.kind, word, extra={"action": "submit"})
@@ -176,7 +179,7 @@ async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Res
         await keep_result(world, attempt, step, result, job_id)
     except OutputExpired as error:
         message = f"The provider made it, but its link is dead: {error}"
-        await remember(world, attempt, lambda fresh: turns.lose(fresh, Reason.OUTPUT_LOST, message, now()))
+        await lose(world, attempt, Reason.OUTPUT_LOST, message)
 
 
 async def _rejected(world: World, attempt: AttemptRef, provider: Key, failure: Failure) -> None:

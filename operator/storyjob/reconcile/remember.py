@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from storyjob.ambient import now
+from storyjob.api.reasons import Reason
 from storyjob.api.scene import Scene, SceneStatus, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.cache import Key
 from storyjob.cluster.ledger import Exact, Guard, Owned
+from storyjob.planning import step as turns
 from storyjob.planning.scenestatus import rolled_up
 from storyjob.reconcile.attempt import AttemptRef, with_step
 from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.telemetry import step_ended
 from storyjob.reconcile.world import World
 
+_log = logging.getLogger(__name__)
+
 SHOWN_AFTER = 0.5  # seconds
 SETTLED_AFTER = 0.02  # seconds; the task that wrote ends before, and wakes the story at once: one look instead of two
 GOING_ON = (StepPhase.SUBMITTING, StepPhase.RUNNING)
+KNOWN = (StepPhase.RUNNING, StepPhase.STORING)
 
 Turn = Callable[[StepStatus], StepStatus]
 
@@ -30,6 +36,20 @@ async def remember(world: World, attempt: AttemptRef, turn: Turn) -> Scene:
     return await write_step(
         world, attempt.scene, attempt.uid, attempt.kind, Owned(attempt.kind, attempt.token_hash), turn
     )
+
+
+async def lose(world: World, attempt: AttemptRef, reason: Reason, message: str) -> None:
+    """Write that nobody knows what came of an attempt, unless somebody does by now: its callback, or another leader."""
+
+    def turn(step: StepStatus) -> StepStatus:
+        if reason is Reason.OUTCOME_UNKNOWN and step.phase in KNOWN:
+            raise turns.IllegalTransition(f"it is {step.phase}")
+        return turns.lose(step, reason, message, now())
+
+    try:
+        await remember(world, attempt, turn)
+    except turns.IllegalTransition as error:
+        _log.info("%s %s is not lost: %s", attempt.scene, attempt.kind, error, extra={"action": "lose"})
 
 
 async def write_step(world: World, key: Key, uid: str, kind: StepKind, guard: Guard, turn: Turn) -> Scene:

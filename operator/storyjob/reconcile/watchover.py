@@ -27,7 +27,7 @@ from storyjob.providers.base import Job, Provider
 from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.halts import note_refusal
 from storyjob.reconcile.keeping import keep_result, prices_of, step_output
-from storyjob.reconcile.remember import remember
+from storyjob.reconcile.remember import lose, remember
 from storyjob.reconcile.telemetry import asking, request_to, told
 from storyjob.reconcile.world import World
 
@@ -73,7 +73,7 @@ async def stop(world: World, attempt: AttemptRef, step: StepStatus, provider: Ke
 async def recover(world: World, attempt: AttemptRef, step: StepStatus, action: Recover) -> None:
     """Look whether an orphan's bytes were stored before its holder died; else say that its outcome is unknown."""
     if not await _found_in_bucket(world, attempt, step):
-        await remember(world, attempt, lambda fresh: turns.lose(fresh, action.reason, action.message, now()))
+        await lose(world, attempt, action.reason, action.message)
 
 
 async def _found_in_bucket(world: World, attempt: AttemptRef, step: StepStatus) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from storyjob.api.reasons import Reason
 from storyjob.api.scene import Scene, SceneStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.errors import NotFound, TestFailed
-from storyjob.cluster.ledger import Owned
+from storyjob.cluster.ledger import Exact, Owned
 from storyjob.planning import step as turns
-from support.builders import a_callback, a_scene, at
+from support.builders import NOW, a_callback, a_scene, at
 from support.ledger_desk import FOREST, OURS, THEIRS, Desk, on, ours, play
 
 IMAGE, AUDIO = StepKind.IMAGE, StepKind.AUDIO
@@ -45,6 +47,27 @@ def test_a_callback_for_another_step_does_not_void_an_intent() -> None:
     assert scene.step(IMAGE).callback is not None
 
 
+@pytest.mark.parametrize("guard", [Exact(), Exact(IMAGE, THEIRS)], ids=["giving up", "an intent"])
+def test_a_callback_for_the_very_step_wins(guard: Exact) -> None:
+    async def script(desk: Desk) -> None:
+        desk.somebody_writes(IMAGE, callback=a_callback())
+        with pytest.raises(TestFailed):
+            await desk.change(guard, on(IMAGE, lambda step: step.model_copy(update={"phase": StepPhase.WAITING})))
+
+    assert play(script, image=ours(StepPhase.OUTCOME_UNKNOWN)).cluster.now().step(IMAGE).phase is not StepPhase.WAITING
+
+
+@pytest.mark.parametrize("change", [{"generation": 2}, {"finalizers": ["a/b"]}, {"annotations": {"a": "b"}}], ids=str)
+def test_an_intent_is_not_written_on_a_scene_that_was_changed(change: dict[str, Any]) -> None:
+    async def script(desk: Desk) -> None:
+        scene = desk.somebody_writes(IMAGE, callback=a_callback())
+        desk.cluster.write(scene.model_copy(update={"metadata": scene.metadata.model_copy(update=change)}))
+        with pytest.raises(TestFailed):
+            await desk.intend(AUDIO)
+
+    assert play(script, image=ours(StepPhase.RUNNING)).cluster.now().step(AUDIO).phase is StepPhase.WAITING
+
+
 def test_on_a_server_whose_tests_never_hold_an_intent_is_given_up() -> None:
     async def script(desk: Desk) -> None:
         desk.cluster.troubles = [TestFailed("no test ever holds")] * 9
@@ -52,6 +75,18 @@ def test_on_a_server_whose_tests_never_hold_an_intent_is_given_up() -> None:
             await desk.intend(AUDIO)
 
     assert play(script).cluster.writes == 2
+
+
+def test_what_an_old_view_says_of_an_attempt_does_not_undo_what_came_of_it() -> None:
+    async def script(desk: Desk) -> None:
+        desk.somebody_writes(IMAGE, phase=StepPhase.SUCCEEDED, message="stored by another leader")
+        with pytest.raises(turns.IllegalTransition):
+            await desk.change(
+                Owned(IMAGE, OURS), on(IMAGE, lambda step: turns.lose(step, Reason.OUTCOME_UNKNOWN, "no answer", NOW))
+            )
+
+    step = play(script, image=ours()).cluster.now().step(IMAGE)
+    assert (step.phase, step.message) == (StepPhase.SUCCEEDED, "stored by another leader")
 
 
 def test_an_intent_over_a_living_attempt_is_refused_before_anything_is_sent() -> None:
