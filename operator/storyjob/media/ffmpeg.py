@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +19,8 @@ COMMON = ("-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 # It can speak a dozen network protocols; what comes from outside must not make it. Goes before every input.
 INPUT = ("-protocol_whitelist", "file,pipe")
 _STDERR_TAIL = 4096
+# Each waits for one ffmpeg; in the threads of everybody they would keep downloads waiting.
+_FOLLOWERS = ThreadPoolExecutor(128, thread_name_prefix="ffmpeg")
 _SHOWN = 600
 
 
@@ -50,16 +53,16 @@ async def run_ffmpeg(
     Whatever ends the wait, cancelling included, ffmpeg is dead when this returns.
     """
     process = _start([find_ffmpeg(), *COMMON, *arguments], directory, niceness)
-    ending = asyncio.ensure_future(asyncio.to_thread(_follow, process))
+    ending = asyncio.get_running_loop().run_in_executor(_FOLLOWERS, _follow, process)
     try:
         async with asyncio.timeout(seconds):
             said = await asyncio.shield(ending)
     except TimeoutError as error:
         raise FilmError(f"ffmpeg did not finish {what} within {seconds:.0f} s") from error
     finally:
-        if not ending.done():
+        if process.poll() is None:
             _kill(process)
-            await asyncio.shield(ending)
+        await asyncio.shield(ending)
     if process.returncode != 0:
         raise FilmError(f"ffmpeg could not make {what} (exit {process.returncode}): {_readable(said, directory)}")
 

@@ -54,6 +54,12 @@ class FilmDesk:
     rests_until: float = 0.0
     """When to try that again, monotonic seconds."""
 
+    def silence(self) -> None:
+        """Let go of the sound that was begun."""
+        if self.sound is not None:
+            self.sound.close()
+            self.sound = None
+
 
 @dataclass(frozen=True, slots=True)
 class SourceError:
@@ -148,7 +154,8 @@ class Desk:
     def forget_story(self, uid: str) -> None:
         """Drop what is known of a StoryJob that is gone."""
         self.wishes.pop(uid, None)
-        self.films.pop(uid, None)
+        if (film := self.films.pop(uid, None)) is not None:
+            film.silence()
         self.refused.pop(uid, None)
         self.published.pop(uid, None)
 

@@ -51,6 +51,8 @@ class InProcess:
             work = partial(self._segment, world, desk, namespace, digest, shot, look, known.get(shot.name))
             _start(world, story, ("segment", story.metadata.uid, digest), work)
         sounding = ("sound", story.metadata.uid)
+        if story.status.phase == "Failed" or (desk.sound is not None and not desk.sound.begins(hashes)):
+            desk.silence()
         if order.name is None:
             beginning = _beginning(desk, shots, hashes)
             if len(beginning) > _length(desk.sound) and _may_sound(world, desk, story):
@@ -88,8 +90,6 @@ class InProcess:
     async def _sound(self, desk: FilmDesk, beginning: Sequence[tuple[str, Segment]]) -> None:
         """Encode what is new at the film's beginning, so that its end need not wait for that."""
         begun, desk.sound = desk.sound, None
-        if begun is not None and not begun.begins([segment.hash for _, segment in beginning]):
-            begun = None
         try:
             desk.sound = await self._maker.sound(beginning[_length(begun) :], begun)
         except (FilmError, StorageError) as error:
@@ -126,11 +126,11 @@ def _length(sound: Soundtrack | None) -> int:
 
 
 def _may_sound(world: World, desk: FilmDesk, story: StoryJob) -> bool:
-    if story.status.phase == "Failed":
-        desk.sound = None
+    if desk.mute or story.status.phase == "Failed":
         return False
-    begun = sum(each.sound is not None for each in world.desk.films.values())
-    return not desk.mute and (desk.sound is not None or begun < SOUNDTRACKS)
+    held = sum(each.sound is not None for each in world.desk.films.values())
+    growing = sum(isinstance(name, tuple) and name[0] == "sound" for name in world.tasks.names())
+    return desk.sound is not None or held + growing < SOUNDTRACKS
 
 
 def _start(world: World, story: StoryJob, name: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> None:

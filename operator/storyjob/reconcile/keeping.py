@@ -7,6 +7,7 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -51,16 +52,18 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
         world.enqueue(Kind.PROVIDER, provider)
     # Who comes next is decided already, and begins before the story is looked at.
     wake_story(world, attempt.scene, after=FOLLOWED_AFTER if followed else 0.0)
+    made_at = now()
     try:
         async with world.keeping.turn():
             with metrics.STORE_SECONDS.time():
-                await _keep(world, attempt, step, result, job_id)
+                await _keep(world, attempt, step, result, job_id, made_at)
     finally:
         world.desk.generated.discard(attempt.step)
 
 
-async def _keep(world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None) -> None:
-    made_at = now()
+async def _keep(
+    world: World, attempt: AttemptRef, step: StepStatus, result: Result, job_id: str | None, made_at: datetime
+) -> None:
     with tempfile.TemporaryDirectory(dir=world.work_dir, prefix="result-") as folder:
         job = job_id or step.job_id
         try:

@@ -245,9 +245,10 @@ async def _with_finalizer(world: World, story: StoryJob) -> StoryJob:
 
 
 async def _read_again(world: World, story: StoryJob) -> StoryJob:
-    """Return the story as it is now. Raises ``TestFailed`` when it goes, or another has its name."""
+    """Return the story as it is now. Raises ``TestFailed`` when it was edited or goes, or another has its name."""
     fresh = _seen(world, await world.cluster.get(STORYJOBS, *key_of(story)))
-    if fresh.metadata.uid != story.metadata.uid or fresh.metadata.terminating:
+    old, new = story.metadata, fresh.metadata
+    if (new.uid, new.generation, new.terminating) != (old.uid, old.generation, False):
         raise TestFailed(f"story {story.metadata.namespace}/{story.metadata.name} is not the one it was")
     return fresh
 

@@ -29,6 +29,10 @@ class Sound:
     """A soundtrack, as far as its scenes go."""
 
     scenes: list[str]
+    closed: bool = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def begins(self, scenes: list[str]) -> bool:
         return self.scenes == scenes[: len(self.scenes)]
@@ -114,8 +118,9 @@ async def test_sound_that_cannot_be_made_early_is_tried_once_and_left_to_the_fil
 async def test_a_failed_story_holds_no_encoder() -> None:
     place = Place(Maker())
     await place.look("0")
-    assert place.desk.film(STORY.metadata.uid).sound is not None
-    await place.look("0", "1", story=STORY.model_copy(update={"status": StoryJobStatus(phase="Failed")}))
+    held = cast("Any", place.desk.film(STORY.metadata.uid).sound)
+    await place.look("0", story=STORY.model_copy(update={"status": StoryJobStatus(phase="Failed")}))
+    assert held.closed
     assert place.desk.film(STORY.metadata.uid).sound is None
 
 
