@@ -50,3 +50,12 @@ DEAF = replace(
     rates={Channel.API: 0.5},
 )
 """The API server is in trouble, and no vendor tells of a job but in its first answer."""
+RIVALS = replace(
+    LOSSES,
+    operators=2,
+    leased=False,
+    deaths=((), ()),
+    skews=(0.0, 0.0),
+    rates={Channel.API: 0.4, Channel.VENDOR: 0.4},
+)
+"""Two act at once on the same picture, as a leader does that was cut off and the one after it; writes come late."""

@@ -12,7 +12,7 @@ import pytest
 
 from simulation.many import run_each
 from simulation.schedule import Schedule
-from simulation.small import DEAF, LOSSES
+from simulation.small import DEAF, LOSSES, RIVALS
 from simulation.world import run_schedule, stage
 from storyjob.ambient import now
 from storyjob.api.outcome import Failure, FailureKind, Rejected, Unknown
@@ -232,6 +232,16 @@ def ask_another_meanwhile(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(purchase, "_settle", settle)
 
 
+def write_over_what_came_since(patch: pytest.MonkeyPatch) -> None:
+    """Write what an old view makes of an attempt over whatever another leader has written of it meanwhile."""
+    tests = ledger._tests
+
+    def of_any_phase(scene: Any, guard: Any) -> list[dict[str, Any]]:
+        return [test for test in tests(scene, guard) if not test["path"].endswith("/phase")]
+
+    patch.setattr(ledger, "_tests", of_any_phase)
+
+
 PLANTED: dict[Plant, str] = {
     skip_the_intent: "without an intent on record",
     ignore_the_resource_version: "a new attempt while the last one is|another attempt took its place",
@@ -256,8 +266,9 @@ ON_SMALL: dict[Plant, tuple[Schedule, str]] = {
     find_at_any_time: (LOSSES, "is no job of this attempt|another attempt has it"),
     take_what_another_has: (LOSSES, "another attempt has it"),
     drop_the_job_id: (DEAF, "was told to .* and dropped"),
+    write_over_what_came_since: (RIVALS, "has a result"),
 }
-"""What shows only when much is lost, or nothing mends it later."""
+"""What shows only when much is lost, nothing mends it later, or two lead."""
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
