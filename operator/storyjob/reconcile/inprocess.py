@@ -109,6 +109,8 @@ class InProcess:
             desk.segments.clear()  # one of them may be what is wrong; those in the bucket are found again
         else:
             desk.outputs = made.model_copy(update={"hash": name})
+            if sound is not None:
+                sound.close()  # not after an error: a thread may be at it yet, and drops it when it ends
 
 
 def _beginning(desk: FilmDesk, shots: Sequence[Shot], hashes: Sequence[str]) -> list[tuple[str, Segment]]:

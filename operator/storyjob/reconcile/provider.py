@@ -86,7 +86,7 @@ def _begin(world: World, provider: MediaProvider, offer: Offer) -> None:
         world.desk.buying.pop(name, None)
         world.desk.starting.discard(name)
         world.enqueue(Kind.SCENE, key_of(scene))
-        # Whatever came of it was written and has woken the story, unless nothing was bought.
+        # What came of it was written, and that has woken the story. Where nothing was written, nothing was bought.
         world.enqueue(Kind.STORY, story, SHOWN_AFTER if world.caches.scenes.get(key_of(scene)) is not scene else 0.0)
         world.enqueue(Kind.PROVIDER, key_of(provider))
 

@@ -45,6 +45,7 @@ class Maker:
     deaf: bool = False
     sounded: list[list[str]] = field(default_factory=list)
     films: list[tuple[list[str], list[str] | None]] = field(default_factory=list)
+    lent: list[Sound] = field(default_factory=list)
 
     async def segment(self, namespace: str, shot: Shot, look: Look) -> Segment:
         digest = segment_hash(shot, look)
@@ -59,6 +60,8 @@ class Maker:
     async def film(self, namespace: str, cut: Any, facts: object, sound: Sound | None) -> Outputs:
         names = {segment.hash: shot.name for shot, segment in zip(cut.shots, cut.segments, strict=True)}
         held = None if sound is None else [names.get(digest, "?") for digest in sound.scenes]
+        if sound is not None:
+            self.lent.append(sound)
         self.films.append(([shot.name for shot in cut.shots], held))
         return Outputs()
 
@@ -97,6 +100,7 @@ async def test_sound_grows_with_the_scenes_and_the_film_takes_it() -> None:
     await place.look("0", "1", "2", "3", name="film")
     assert maker.sounded == [["0"], ["1"]], "after a gap nothing is known of when a scene begins"
     assert maker.films[0] == (["0", "1", "2", "3"], ["0", "1"])
+    assert [sound.closed for sound in maker.lent] == [True], "its encoder and its file are let go of"
 
 
 async def test_an_edited_scene_begins_the_sound_anew() -> None:
