@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from storyjob.reconcile.providerstatus import COUNTS_SECONDS
 from support.api_server import ApiServer
 from support.place import Place
 
@@ -17,24 +18,18 @@ Writes = Counter[tuple[str, str, str]]
 
 
 def ours(api: ApiServer) -> Writes:
-    """Return the writes to kinds that the operator writes.
-
-    A namespace on its way out is swept: some deletions of every kind alike. The operator deletes no Secrets, so their
-    number is that of the sweeps. It deletes no Events either, of which a sweep may delete any number.
-    """
-    writes = api.writes()
-    sweeps = writes["secrets", "", "DELETE"]
-    found = {key: n for key, n in writes.items() if key[0] in OURS and key[::2] != ("events", "DELETE")}
-    return Counter({key: n - sweeps if key[1:] == ("", "DELETE") else n for key, n in found.items()})
+    """Return the writes to kinds that the operator writes."""
+    return Counter({key: n for key, n in api.writes().items() if key[0] in OURS})
 
 
 def quiet(api: ApiServer) -> Writes:
-    """Wait until nothing of earlier tests is written any more; return the counts."""
-    before = ours(api)
-    for _ in range(60):
-        time.sleep(1.5)
+    """Wait until nothing of what was before is written any more, counts of providers included; return the counts."""
+    before, still = ours(api), 0.0
+    for _ in range(120):
+        time.sleep(1.0)
         now = ours(api)
-        if now == before:
+        still = still + 1.0 if now == before else 0.0
+        if still > COUNTS_SECONDS:
             return now
         before = now
     raise AssertionError(f"it never became quiet: {before}")
