@@ -15,8 +15,8 @@ from storyjob.media.film import Scenes
 from storyjob.media.layout import FilmFile, Layout
 from storyjob.media.manifest import Facts
 from storyjob.media.probe import Probe
+from storyjob.media.roughcut import RoughCut
 from storyjob.media.shot import Cut, Look, Segment, Shot, StoredMedia, film_hash, frames, segment_hash
-from storyjob.media.soundtrack import Soundtrack
 from storyjob.media.store import Store
 
 PROBES = {
@@ -61,11 +61,11 @@ class SimFilms:
         await self.store.put(segment.key, digest.encode(), content_type="video/mp4")
         return segment
 
-    async def sound(self, scenes: Scenes, begun: Soundtrack | None = None) -> Soundtrack:
-        """Return nothing that could be heard: encoding is tried on real sound."""
-        raise FilmError("there is no sound here")
+    async def rough_cut(self, scenes: Scenes, begun: RoughCut | None = None) -> RoughCut:
+        """Return nothing that could be seen: films are put together out of real ones."""
+        raise FilmError("there is no picture here")
 
-    async def film(self, namespace: str, cut: Cut, facts: Facts, sound: Soundtrack | None = None) -> Outputs:
+    async def film(self, namespace: str, cut: Cut, facts: Facts, begun: RoughCut | None = None) -> Outputs:
         """Return the film."""
         for segment in cut.segments:
             if not await self.store.exists(segment.key):

@@ -17,7 +17,7 @@ from storyjob.killpoint import Act, crossing
 from storyjob.media.captions import Narration, cues
 from storyjob.media.ffmpeg import INPUT, run_ffmpeg
 from storyjob.media.inputs import MAX_BYTES, file_sha256
-from storyjob.media.join import Parts, check_film, join
+from storyjob.media.join import check_film, join
 from storyjob.media.layout import FilmFile, Layout
 from storyjob.media.manifest import (
     Facts,
@@ -28,9 +28,9 @@ from storyjob.media.manifest import (
     read_manifest,
     told_scenes,
 )
+from storyjob.media.roughcut import Piece, RoughCut
 from storyjob.media.segment import make_segment
 from storyjob.media.shot import RENDERER_VERSION, Cut, Look, Segment, Shot, film_hash
-from storyjob.media.soundtrack import Heard, Soundtrack
 from storyjob.media.store import Store
 from storyjob.media.subtitles import srt, vtt
 from storyjob.together import together
@@ -51,7 +51,7 @@ _CONTENT_TYPES = {
 class FilmMaker:
     """Makes segments while a story still runs, and the film from them at its end.
 
-    At most ``parallel`` of them are made at a time. ``workdir`` needs room for twice the films in the making.
+    At most ``parallel`` of them are made at a time. ``workdir`` needs room for three times the films in the making.
     """
 
     store: Store
@@ -64,29 +64,29 @@ class FilmMaker:
         async with self.parallel:
             return await make_segment(self.store, self._layout(namespace), shot, look, self.workdir)
 
-    async def sound(self, scenes: Scenes, begun: Soundtrack | None = None) -> Soundtrack:
-        """Return the sound of a film's first scenes: ``begun`` with more at its end, or that of none before.
+    async def rough_cut(self, scenes: Scenes, begun: RoughCut | None = None) -> RoughCut:
+        """Return the beginning of a film out of its first scenes: ``begun`` with more at its end, or a new one.
 
         Raises ``FilmError``, ``StorageError``.
         """
         async with self.parallel:
-            track = begun or Soundtrack(self.workdir)
-            with tempfile.TemporaryDirectory(prefix="sound-", dir=self.workdir) as name:
-                await asyncio.to_thread(track.add, await self._heard(scenes, Path(name)))
-        return track
+            rough = begun or RoughCut(self.workdir)
+            with tempfile.TemporaryDirectory(prefix="pieces-", dir=self.workdir) as name:
+                await self._extend(rough, scenes, Path(name))
+        return rough
 
-    async def film(self, namespace: str, cut: Cut, facts: Facts, sound: Soundtrack | None = None) -> Outputs:
+    async def film(self, namespace: str, cut: Cut, facts: Facts, begun: RoughCut | None = None) -> Outputs:
         """Return the finished film, joined now if it never was. Raises ``FilmError``, ``StorageError``.
 
-        Nothing counts until the manifest is there: it is written last, and found again by the cut's hash. ``sound`` may
-        have been begun before; it is used up.
+        Nothing counts until the manifest is there: it is written last, and found again by the cut's hash. ``begun`` is
+        used up.
         """
         layout, digest = self._layout(namespace), film_hash(cut)
         if (found := await find_film(self.store, layout, digest)) is not None:
             return found
         async with self.parallel:
             with tempfile.TemporaryDirectory(prefix="film-", dir=self.workdir) as name:
-                files = await self._make(layout, digest, cut, sound, Path(name))
+                files = await self._make(layout, digest, cut, begun, Path(name))
         manifest, key = self._manifest(digest, cut, facts, files), layout.film(digest, FilmFile.MANIFEST)
         with crossing(Act.MANIFEST):
             await self.store.put(key, manifest_bytes(manifest), content_type=_CONTENT_TYPES[FilmFile.MANIFEST])
@@ -96,20 +96,16 @@ class FilmMaker:
         return Layout(self.store.config.prefix, namespace)
 
     async def _make(
-        self, layout: Layout, digest: str, cut: Cut, sound: Soundtrack | None, directory: Path
+        self, layout: Layout, digest: str, cut: Cut, begun: RoughCut | None, directory: Path
     ) -> Mapping[FilmFile, ManifestFile]:
         await asyncio.to_thread(_write_captions, cut, directory)
-        names = [shot.name for shot in cut.shots]
-        heard = await self._heard(list(zip(names, cut.segments, strict=True)), directory)
-        film = directory / FilmFile.FILM
-        has_captions = cut.look.soft_subtitles and bool(_narrations(cut))
-        captions = directory / FilmFile.CAPTIONS_VTT if has_captions else None
-        if sound is None or not sound.begins([scene.hash for scene in heard]):
-            sound = Soundtrack(directory)
-        await together(
-            _join(heard, sound, cut, captions, film),
-            _write_poster(heard[0].path, cut, directory),
-        )
+        usable = begun is not None and begun.begins([segment.hash for segment in cut.segments])
+        rough = begun if begun is not None and usable else RoughCut(directory)
+        scenes = [(shot.name, segment) for shot, segment in zip(cut.shots, cut.segments, strict=True)]
+        await self._extend(rough, scenes[len(rough.scenes) :], directory, last=True)
+        film, has_captions = directory / FilmFile.FILM, cut.look.soft_subtitles and bool(_narrations(cut))
+        await join(rough.path, directory / FilmFile.CAPTIONS_VTT if has_captions else None, cut, film)
+        await asyncio.to_thread(rough.poster.rename, directory / FilmFile.POSTER)
         seconds = await asyncio.to_thread(check_film, film, cut.seconds, cut.look, with_captions=has_captions)
         lengths = {
             file: seconds if file is FilmFile.FILM else None for file in FilmFile if file is not FilmFile.MANIFEST
@@ -121,10 +117,16 @@ class FilmMaker:
             kept = await together(*uploads)
         return dict(zip(lengths, kept, strict=True))
 
-    async def _heard(self, scenes: Scenes, directory: Path) -> list[Heard]:
+    async def _extend(self, rough: RoughCut, scenes: Scenes, directory: Path, *, last: bool = False) -> None:
+        """Add the scenes that come next; the film's first one gives the poster."""
         once = {segment.hash: (name, segment) for name, segment in scenes}
         await together(*(self._bring(name, segment, directory) for name, segment in once.values()))
-        return [Heard(segment.hash, _segment_path(segment, directory)) for _, segment in scenes]
+        pieces = [Piece(segment.hash, _segment_path(segment, directory)) for _, segment in scenes]
+        first = [] if rough.scenes else scenes[:1]
+        await together(
+            asyncio.to_thread(rough.finish if last else rough.add, pieces),
+            *(_write_poster(_segment_path(segment, directory), segment.seconds, rough.poster) for _, segment in first),
+        )
 
     async def _bring(self, scene: str, segment: Segment, directory: Path) -> None:
         if not await self.store.download(segment.key, _segment_path(segment, directory), max_bytes=MAX_BYTES):
@@ -163,12 +165,6 @@ async def find_film(store: Store, layout: Layout, digest: str) -> Outputs | None
     return None if manifest is None else _outputs(manifest, store.uri(key))
 
 
-async def _join(heard: Sequence[Heard], sound: Soundtrack, cut: Cut, captions: Path | None, film: Path) -> None:
-    await asyncio.to_thread(sound.finish, heard[len(sound.scenes) :])
-    segments = [scene.path for scene in heard]
-    await join(Parts(film.parent, segments, sound.path, cut.seconds, captions, cut.title), film)
-
-
 def _segment_path(segment: Segment, directory: Path) -> Path:
     return directory / f"{segment.hash}.mp4"
 
@@ -187,16 +183,15 @@ def _write_captions(cut: Cut, directory: Path) -> None:
     (directory / FilmFile.CAPTIONS_VTT).write_text(vtt(shown), encoding="utf-8")
 
 
-async def _write_poster(segment: Path, cut: Cut, directory: Path) -> None:
+async def _write_poster(segment: Path, seconds: float, poster: Path) -> None:
     # From the middle: generated clips often begin in black.
-    middle = cut.segments[0].seconds / 2
-    source = (*INPUT, "-ss", f"{middle:.3f}", "-f", "mov", "-i", segment.name)
+    source = (*INPUT, "-ss", f"{seconds / 2:.3f}", "-f", "mov", "-i", str(segment))
     jpeg = ("-frames:v", "1", "-vf", "scale=out_range=pc,format=yuvj420p", "-c:v", "mjpeg", "-q:v", "3")
-    output = ("-update", "1", "-bitexact", "-f", "image2", FilmFile.POSTER.value)
+    output = ("-update", "1", "-bitexact", "-f", "image2", poster.name)
     await run_ffmpeg(
         ["-threads", "1", *source, "-an", *jpeg, *output],
         what="the poster",
-        directory=directory,
+        directory=poster.parent,
         seconds=_POSTER_SECONDS,
     )
 

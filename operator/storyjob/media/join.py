@@ -1,9 +1,7 @@
-"""Joins segments and their sound into one film without encoding anything again, and checks what came out."""
+"""Makes the film out of its rough cut, without encoding anything again, and checks what came out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -11,50 +9,25 @@ import av
 from storyjob.api.errors import FilmError, MediaError
 from storyjob.media.ffmpeg import INPUT, run_ffmpeg
 from storyjob.media.probe import probe
-from storyjob.media.shot import SAMPLE_RATE, Look
+from storyjob.media.shot import SAMPLE_RATE, Cut, Look
 
 _BASE_SECONDS = 120.0
 _SECONDS_PER_SECOND = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a film is joined from: files in ``directory``, in order, and their total length."""
-
-    directory: Path
-    segments: Sequence[Path]
-    sound: Path
-    seconds: float
-    captions: Path | None
-    title: str
-
-
-async def join(parts: Parts, output: Path) -> None:
-    """Write the film. Memory does not grow with the number of segments. Raises ``FilmError``."""
-    playlist = parts.directory / "segments.txt"
-    # The names are our own, so that nothing in them needs escaping.
-    playlist.write_text("".join(f"file {path.name}\n" for path in parts.segments))
-    await run_ffmpeg(
-        _arguments(playlist, parts, output),
-        what="the film",
-        directory=parts.directory,
-        seconds=_BASE_SECONDS + parts.seconds * _SECONDS_PER_SECOND,
-    )
-
-
-def _arguments(playlist: Path, parts: Parts, output: Path) -> list[str]:
-    captions = parts.captions
-    with_captions = ("-map", "2:s:0", "-c:s", "mov_text", "-disposition:s:0", "0")
-    return [
-        *("-threads", "1", *INPUT),
-        *("-f", "concat", "-safe", "1", "-i", playlist.name),
-        *(*INPUT, "-f", "mov", "-i", str(parts.sound)),
-        *((*INPUT, "-f", "webvtt", "-i", captions.name) if captions else ()),
-        *("-map", "0:v:0", "-map", "1:a:0", *(with_captions if captions else ())),
+async def join(rough: Path, captions: Path | None, cut: Cut, film: Path) -> None:
+    """Write the film: what its rough cut shows and says, and its captions. Raises ``FilmError``."""
+    with_captions = ("-map", "1:s:0", "-c:s", "mov_text", "-disposition:s:0", "0")
+    arguments = [
+        *("-threads", "1", *INPUT, "-f", "mov", "-i", str(rough)),
+        *((*INPUT, "-f", "webvtt", "-i", str(captions)) if captions else ()),
+        *("-map", "0:v:0", "-map", "0:a:0", *(with_captions if captions else ())),
         *("-c:v", "copy", "-c:a", "copy"),
-        *("-map_metadata", "-1", "-metadata", f"title={parts.title}"),
-        *("-movflags", "+faststart", "-bitexact", "-f", "mp4", str(output)),
+        *("-map_metadata", "-1", "-metadata", f"title={cut.title}"),
+        *("-movflags", "+faststart", "-bitexact", "-f", "mp4", film.name),
     ]
+    seconds = _BASE_SECONDS + cut.seconds * _SECONDS_PER_SECOND
+    await run_ffmpeg(arguments, what="the film", directory=film.parent, seconds=seconds)
 
 
 def check_film(path: Path, seconds: float, look: Look, *, with_captions: bool) -> float:

@@ -1,6 +1,6 @@
 """The one recipe by which every segment is encoded, so that segments can be joined without encoding again.
 
-Sound is ALAC, lossless, inside a segment and becomes AAC in one stream over all of them (`soundtrack.py`): AAC begins
+Sound is ALAC, lossless, inside a segment and becomes AAC in one stream over all of them (`roughcut.py`): AAC begins
 with a priming frame, and joining 60 AAC segments by copying was measured to shift the sound by 2.3 s. (FLAC in MP4
 takes ffmpeg six times the processor time to join, for reasons of its own.)
 """

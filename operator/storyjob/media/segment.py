@@ -36,7 +36,7 @@ async def make_segment(store: Store, layout: Layout, shot: Shot, look: Look, wor
     Raises ``FilmError`` naming the scene, and ``StorageError``.
     """
     segment = segment_of(layout, shot, look)
-    if await store.exists(segment.key):
+    if not _is_new(store, shot, segment) and await store.exists(segment.key):
         return segment
     with tempfile.TemporaryDirectory(prefix="segment-", dir=workdir) as name:
         directory = Path(name)
@@ -49,6 +49,13 @@ async def make_segment(store: Store, layout: Layout, shot: Shot, look: Look, wor
         with crossing(Act.SEGMENT):
             await store.upload(segment.key, output, content_type="video/mp4", sha256=sha256)
     return segment
+
+
+def _is_new(store: Store, shot: Shot, segment: Segment) -> bool:
+    """Whether nobody can have rendered it: some of it was bought just now. To be wrong costs a rendering."""
+    made_of = [media for media in (shot.clip, shot.still, shot.audio) if media is not None]
+    bought = any(store.at_hand(media.key, bucket=media.bucket) for media in made_of)
+    return bought and not store.at_hand(segment.key)
 
 
 async def _render(store: Store, shot: Shot, look: Look, directory: Path) -> Path:

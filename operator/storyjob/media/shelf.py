@@ -50,6 +50,11 @@ class Shelf:
             os.link(self._path(key), path)
             return True
 
+    def has(self, key: str) -> bool:
+        """Return whether a file is there, at this moment."""
+        with self._lock:
+            return key in self._sizes
+
     def drop(self, key: str) -> None:
         """Forget a file; what the bucket holds under its key is another one now, or none."""
         with self._lock:

@@ -111,7 +111,7 @@ class Store:
         given_up = threading.Event()
 
         def download(client: S3Client) -> bool:
-            if self._shelf is not None and bucket is None and self._shelf.take(key, path):
+            if self._shelf is not None and self._is_ours(bucket) and self._shelf.take(key, path):
                 return True
             try:
                 _stream(client, place, partial_path, max_bytes, given_up)
@@ -137,6 +137,10 @@ class Store:
     async def exists(self, key: str) -> bool:
         """Say whether there is such an object."""
         return await self.head(key) is not None
+
+    def at_hand(self, key: str, *, bucket: str | None = None) -> bool:
+        """Say whether this process uploaded the object lately; costs no request, and says nothing of the bucket."""
+        return self._shelf is not None and self._is_ours(bucket) and self._shelf.has(key)
 
     async def delete(self, key: str) -> None:
         """Delete an object; one that is not there is a success."""
@@ -190,6 +194,9 @@ class Store:
 
     def _place(self, key: str, bucket: str | None = None) -> S3Uri:
         return S3Uri(bucket or self.config.bucket, key)
+
+    def _is_ours(self, bucket: str | None) -> bool:
+        return bucket in (None, self.config.bucket)
 
     def _forget(self, key: str) -> None:
         if self._shelf is not None:

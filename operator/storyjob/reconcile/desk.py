@@ -13,8 +13,8 @@ from storyjob.api.scene import SceneSpec
 from storyjob.api.step import StepKind
 from storyjob.api.storyjob import Outputs
 from storyjob.cluster.cache import Key
+from storyjob.media.roughcut import RoughCut
 from storyjob.media.shot import Segment
-from storyjob.media.soundtrack import Soundtrack
 from storyjob.planning.circuit import Circuit
 from storyjob.planning.halt import Halt
 from storyjob.planning.hashing import InputHashes
@@ -41,10 +41,10 @@ class FilmDesk:
     """Rendered scenes by the hash of their ingredients."""
     spoken: dict[str, Alignment | None] = field(default_factory=dict)
     """When each word of a narration is spoken, by the narration's SHA-256."""
-    sound: Soundtrack | None = None
-    """Its sound, as far as its first scenes are rendered; with a task while that adds to it."""
-    mute: bool = False
-    """Whether that went wrong; the sound is encoded with the film then."""
+    rough: RoughCut | None = None
+    """The film as far as its first scenes are rendered; with a task while that adds to it."""
+    whole: bool = False
+    """Whether that went wrong; the film is put together as a whole then."""
     awaited: bool = False
     """Whether all that it is made of is there, and only segments are missing."""
     outputs: Outputs | None = None
@@ -54,11 +54,11 @@ class FilmDesk:
     rests_until: float = 0.0
     """When to try that again, monotonic seconds."""
 
-    def silence(self) -> None:
-        """Let go of the sound that was begun."""
-        if self.sound is not None:
-            self.sound.close()
-            self.sound = None
+    def drop(self) -> None:
+        """Let go of what was begun."""
+        if self.rough is not None:
+            self.rough.close()
+            self.rough = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Desk:
         """Drop what is known of a StoryJob that is gone."""
         self.wishes.pop(uid, None)
         if (film := self.films.pop(uid, None)) is not None:
-            film.silence()
+            film.drop()
         self.refused.pop(uid, None)
         self.published.pop(uid, None)
 

@@ -23,7 +23,7 @@ def tend_film(world: World, view: StoryView, plan: StoryPlan) -> tuple[FilmState
     outputs = desk.outputs if desk.outputs and desk.outputs.hash == name else before.outputs
     if name is not None and outputs is not None and outputs.hash == name:
         world.films.rest(world, key_of(story))
-        desk.silence()
+        desk.drop()
         return FilmState(name, done=True), outputs
     fresh = before.retry != story.metadata.retry_asked
     gave_up = before.film_failures > story.spec.retry.limit and not fresh
@@ -33,7 +33,7 @@ def tend_film(world: World, view: StoryView, plan: StoryPlan) -> tuple[FilmState
     note = None
     if gave_up or waits or story.spec.suspend or desk.error:
         world.films.rest(world, key_of(story))
-        desk.silence()
+        desk.drop()
     else:
         order = FilmOrder(story, plan, shots, look, name, 0 if fresh else before.film_failures)
         note = world.films.go_on(world, order)

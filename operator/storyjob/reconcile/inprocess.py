@@ -16,8 +16,8 @@ from storyjob.cluster.cache import Key, key_of
 from storyjob.media.film import FilmMaker
 from storyjob.media.manifest import Facts
 from storyjob.media.record import read_spoken
+from storyjob.media.roughcut import RoughCut
 from storyjob.media.shot import Cut, Look, Segment, Shot, segment_hash
-from storyjob.media.soundtrack import Soundtrack
 from storyjob.planning.ending import film_error
 from storyjob.reconcile.desk import FilmDesk
 from storyjob.reconcile.facts import facts_of, heard
@@ -30,7 +30,9 @@ from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 
-SOUNDTRACKS = 64  # begun at a time, each with an encoder and a file; of other stories the sound comes with the film
+# Begun at a time, each with an encoder; and grown no more while all of them take so much of the disk. What of a film
+# was not put together before its end comes then.
+ROUGH_CUTS, ROUGH_BYTES = 64, 1 << 30
 Heard = dict[str, str]
 
 
@@ -50,14 +52,14 @@ class InProcess:
         for digest, shot in missing.items():
             work = partial(self._segment, world, desk, namespace, digest, shot, look, known.get(shot.name))
             _start(world, story, ("segment", story.metadata.uid, digest), work)
-        sounding = ("sound", story.metadata.uid)
-        if story.status.phase == "Failed" or (desk.sound is not None and not desk.sound.begins(hashes)):
-            desk.silence()
+        growing = ("rough-cut", story.metadata.uid)
+        if story.status.phase == "Failed" or (desk.rough is not None and not desk.rough.begins(hashes)):
+            desk.drop()
         if order.name is None:
             beginning = _beginning(desk, shots, hashes)
-            if len(beginning) > _length(desk.sound) and _may_sound(world, desk, story):
-                _start(world, story, sounding, partial(self._sound, desk, beginning))
-        elif not missing and sounding not in world.tasks:
+            if len(beginning) > _length(desk.rough) and _may_grow(world, desk, story):
+                _start(world, story, growing, partial(self._grow, desk, beginning))
+        elif not missing and growing not in world.tasks:
             cut = Cut(title_of(story), shots, [desk.segments[digest] for digest in hashes], look)
             film = partial(self._film, world, desk, namespace, cut, facts_of(story, order.plan), order.name, known)
             _start(world, story, ("film", story.metadata.uid), film)
@@ -87,30 +89,30 @@ class InProcess:
             _log.warning('segment of scene "%s": %s', shot.name, error)
             desk.error = f'scene "{shot.name}": {error}'
 
-    async def _sound(self, desk: FilmDesk, beginning: Sequence[tuple[str, Segment]]) -> None:
-        """Encode what is new at the film's beginning, so that its end need not wait for that."""
-        begun, desk.sound = desk.sound, None
+    async def _grow(self, desk: FilmDesk, beginning: Sequence[tuple[str, Segment]]) -> None:
+        """Add what is new at the film's beginning, so that its end need not wait for that."""
+        begun, desk.rough = desk.rough, None
         try:
-            desk.sound = await self._maker.sound(beginning[_length(begun) :], begun)
+            desk.rough = await self._maker.rough_cut(beginning[_length(begun) :], begun)
         except (FilmError, StorageError) as error:
-            desk.mute = True
-            _log.warning("the sound is encoded with the film: %s", error)
+            desk.whole = True
+            _log.warning("it is put together as a whole: %s", error)
 
     async def _film(
         self, world: World, desk: FilmDesk, namespace: str, cut: Cut, facts: Facts, name: str, heard: Heard
     ) -> None:
-        sound, desk.sound = desk.sound, None
+        begun, desk.rough = desk.rough, None
         try:
             shots = [await _aligned(world, desk, namespace, shot, heard.get(shot.name)) for shot in cut.shots]
-            made = await self._maker.film(namespace, replace(cut, shots=shots), facts, sound)
+            made = await self._maker.film(namespace, replace(cut, shots=shots), facts, begun)
         except (FilmError, StorageError, MediaError) as error:
             _log.warning('film "%s": %s', cut.title, error)
             desk.error = str(error)
             desk.segments.clear()  # one of them may be what is wrong; those in the bucket are found again
         else:
             desk.outputs = made.model_copy(update={"hash": name})
-            if sound is not None:
-                sound.close()  # not after an error: a thread may be at it yet, and drops it when it ends
+            if begun is not None:
+                begun.close()  # not after an error: a thread may be at it yet, and drops it when it ends
 
 
 def _beginning(desk: FilmDesk, shots: Sequence[Shot], hashes: Sequence[str]) -> list[tuple[str, Segment]]:
@@ -123,16 +125,18 @@ def _beginning(desk: FilmDesk, shots: Sequence[Shot], hashes: Sequence[str]) -> 
     return found
 
 
-def _length(sound: Soundtrack | None) -> int:
-    return 0 if sound is None else len(sound.scenes)
+def _length(rough: RoughCut | None) -> int:
+    return 0 if rough is None else len(rough.scenes)
 
 
-def _may_sound(world: World, desk: FilmDesk, story: StoryJob) -> bool:
-    if desk.mute or story.status.phase == "Failed":
+def _may_grow(world: World, desk: FilmDesk, story: StoryJob) -> bool:
+    if desk.whole or story.status.phase == "Failed":
         return False
-    held = sum(each.sound is not None for each in world.desk.films.values())
-    growing = sum(isinstance(name, tuple) and name[0] == "sound" for name in world.tasks.names())
-    return desk.sound is not None or held + growing < SOUNDTRACKS
+    held = [each.rough for each in world.desk.films.values() if each.rough is not None]
+    if sum(rough.bytes for rough in held) > ROUGH_BYTES:
+        return False
+    growing = sum(isinstance(name, tuple) and name[0] == "rough-cut" for name in world.tasks.names())
+    return desk.rough is not None or len(held) + growing < ROUGH_CUTS
 
 
 def _start(world: World, story: StoryJob, name: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -193,8 +193,8 @@ async def test_a_segment_that_is_gone_is_named(maker: FilmMaker) -> None:
 async def test_a_failed_film_leaves_no_manifest_and_no_files(maker: FilmMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = await cut_of(maker, await three_scenes(maker))
 
-    async def cut_off(parts: object, output: Path) -> None:
-        await asyncio.to_thread(output.write_bytes, clip(1.0)[:-3000])
+    async def cut_off(rough: object, captions: object, cut: object, film: Path) -> None:
+        await asyncio.to_thread(film.write_bytes, clip(1.0)[:-3000])
 
     monkeypatch.setattr("storyjob.media.film.join", cut_off)
     with pytest.raises(FilmError, match=r"damaged|tracks"):

@@ -1,4 +1,4 @@
-"""Segments and sound are made while the story runs, the film when all is there, and nothing twice."""
+"""Segments and the rough cut are made while the story runs, the film when all is there, and nothing twice."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ STORY = a_story(name="fox")
 
 
 @dataclass
-class Sound:
-    """A soundtrack, as far as its scenes go."""
+class Rough:
+    """A rough cut, as far as its scenes go."""
 
     scenes: list[str]
+    bytes: int = 1000
     closed: bool = False
 
     def close(self) -> None:
@@ -40,28 +41,28 @@ class Sound:
 
 @dataclass
 class Maker:
-    """Makes everything at once and notes what; where it is deaf, no sound."""
+    """Makes everything at once and notes what; where it is blunt, no rough cut."""
 
-    deaf: bool = False
-    sounded: list[list[str]] = field(default_factory=list)
+    blunt: bool = False
+    grown: list[list[str]] = field(default_factory=list)
     films: list[tuple[list[str], list[str] | None]] = field(default_factory=list)
-    lent: list[Sound] = field(default_factory=list)
+    lent: list[Rough] = field(default_factory=list)
 
     async def segment(self, namespace: str, shot: Shot, look: Look) -> Segment:
         digest = segment_hash(shot, look)
         return Segment(f"segments/{digest}.mp4", digest, 1.0)
 
-    async def sound(self, scenes: list[tuple[str, Segment]], begun: Sound | None) -> Sound:
-        self.sounded.append([name for name, _ in scenes])
-        if self.deaf:
-            raise FilmError("it cannot be heard")
-        return Sound([*(begun.scenes if begun else ()), *(segment.hash for _, segment in scenes)])
+    async def rough_cut(self, scenes: list[tuple[str, Segment]], begun: Rough | None) -> Rough:
+        self.grown.append([name for name, _ in scenes])
+        if self.blunt:
+            raise FilmError("it cannot be cut")
+        return Rough([*(begun.scenes if begun else ()), *(segment.hash for _, segment in scenes)])
 
-    async def film(self, namespace: str, cut: Any, facts: object, sound: Sound | None) -> Outputs:
+    async def film(self, namespace: str, cut: Any, facts: object, begun: Rough | None) -> Outputs:
         names = {segment.hash: shot.name for shot, segment in zip(cut.shots, cut.segments, strict=True)}
-        held = None if sound is None else [names.get(digest, "?") for digest in sound.scenes]
-        if sound is not None:
-            self.lent.append(sound)
+        held = None if begun is None else [names.get(digest, "?") for digest in begun.scenes]
+        if begun is not None:
+            self.lent.append(begun)
         self.films.append(([shot.name for shot in cut.shots], held))
         return Outputs()
 
@@ -93,44 +94,54 @@ def shot(name: str) -> Shot:
     return Shot(name, int(name[0]), image=image, seconds=1.0)
 
 
-async def test_sound_grows_with_the_scenes_and_the_film_takes_it() -> None:
+async def test_the_rough_cut_grows_with_the_scenes_and_the_film_takes_it() -> None:
     place = Place(maker := Maker())
     await place.look("0")
     await place.look("0", "1", "3")
     await place.look("0", "1", "2", "3", name="film")
-    assert maker.sounded == [["0"], ["1"]], "after a gap nothing is known of when a scene begins"
+    assert maker.grown == [["0"], ["1"]], "after a gap nothing is known of when a scene begins"
     assert maker.films[0] == (["0", "1", "2", "3"], ["0", "1"])
-    assert [sound.closed for sound in maker.lent] == [True], "its encoder and its file are let go of"
+    assert [rough.closed for rough in maker.lent] == [True], "its encoder and its file are let go of"
 
 
-async def test_an_edited_scene_begins_the_sound_anew() -> None:
+async def test_an_edited_scene_begins_the_rough_cut_anew() -> None:
     place = Place(maker := Maker())
     await place.look("0", "1")
     await place.look("0 anew", "1", "2")
-    assert maker.sounded == [["0", "1"], ["0 anew", "1", "2"]]
+    assert maker.grown == [["0", "1"], ["0 anew", "1", "2"]]
 
 
-async def test_sound_that_cannot_be_made_early_is_tried_once_and_left_to_the_film() -> None:
-    place = Place(maker := Maker(deaf=True))
+async def test_a_rough_cut_that_cannot_be_made_is_tried_once_and_left_to_the_film() -> None:
+    place = Place(maker := Maker(blunt=True))
     await place.look("0")
     await place.look("0", "1")
     await place.look("0", "1", name="film")
-    assert maker.sounded == [["0"]]
+    assert maker.grown == [["0"]]
     assert maker.films[0] == (["0", "1"], None)
 
 
 async def test_a_failed_story_holds_no_encoder() -> None:
     place = Place(Maker())
     await place.look("0")
-    held = cast("Any", place.desk.film(STORY.metadata.uid).sound)
+    held = cast("Any", place.desk.film(STORY.metadata.uid).rough)
     await place.look("0", story=STORY.model_copy(update={"status": StoryJobStatus(phase="Failed")}))
     assert held.closed
-    assert place.desk.film(STORY.metadata.uid).sound is None
+    assert place.desk.film(STORY.metadata.uid).rough is None
 
 
 async def test_no_more_encoders_are_held_than_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inprocess, "SOUNDTRACKS", 1)
+    monkeypatch.setattr(inprocess, "ROUGH_CUTS", 1)
     place = Place(maker := Maker())
     await place.look("0")
     await place.look("0", story=a_story(name="owl"))
-    assert maker.sounded == [["0"]]
+    assert maker.grown == [["0"]]
+
+
+async def test_rough_cuts_that_take_much_of_the_disk_grow_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(maker := Maker())
+    await place.look("0")
+    monkeypatch.setattr(inprocess, "ROUGH_BYTES", 999)
+    await place.look("0", "1")
+    await place.look("0", "1", name="film")
+    assert maker.grown == [["0"]]
+    assert maker.films[0] == (["0", "1"], ["0"]), "what there is of it is used"
