@@ -29,14 +29,15 @@ from storyjob.media.manifest import (
     told_scenes,
 )
 from storyjob.media.roughcut import Piece, RoughCut
-from storyjob.media.segment import make_segment
+from storyjob.media.segment import NICENESS, make_segment
 from storyjob.media.shot import RENDERER_VERSION, Cut, Look, Segment, Shot, film_hash
 from storyjob.media.store import Store
 from storyjob.media.subtitles import srt, vtt
-from storyjob.together import together
+from storyjob.together import both, together
 
 Scenes = Sequence[tuple[str, Segment]]
 """Names of scenes, and the segment of each."""
+_BESIDE = (FilmFile.POSTER, FilmFile.CAPTIONS_SRT, FilmFile.CAPTIONS_VTT)
 _POSTER_SECONDS = 60.0
 _CONTENT_TYPES = {
     FilmFile.FILM: "video/mp4",
@@ -103,19 +104,21 @@ class FilmMaker:
         rough = begun if begun is not None and usable else RoughCut(directory)
         scenes = [(shot.name, segment) for shot, segment in zip(cut.shots, cut.segments, strict=True)]
         await self._extend(rough, scenes[len(rough.scenes) :], directory, last=True)
-        film, has_captions = directory / FilmFile.FILM, cut.look.soft_subtitles and bool(_narrations(cut))
-        await join(rough.path, directory / FilmFile.CAPTIONS_VTT if has_captions else None, cut, film)
         await asyncio.to_thread(rough.poster.rename, directory / FilmFile.POSTER)
-        seconds = await asyncio.to_thread(check_film, film, cut.seconds, cut.look, with_captions=has_captions)
-        lengths = {
-            file: seconds if file is FilmFile.FILM else None for file in FilmFile if file is not FilmFile.MANIFEST
-        }
-        uploads = [
-            self._upload(layout.film(digest, file), directory / file, file, length) for file, length in lengths.items()
-        ]
         with crossing(Act.FILM):
-            kept = await together(*uploads)
-        return dict(zip(lengths, kept, strict=True))
+            beside = [self._upload(layout.film(digest, file), directory / file, file) for file in _BESIDE]
+            film, *others = await together(self._finish(layout, digest, cut, rough.path, directory), *beside)
+        return {FilmFile.FILM: film} | dict(zip(_BESIDE, others, strict=True))
+
+    async def _finish(self, layout: Layout, digest: str, cut: Cut, rough: Path, directory: Path) -> ManifestFile:
+        """Make the film out of its rough cut. It is checked while it is uploaded: without a manifest it is nothing."""
+        film, has_captions = directory / FilmFile.FILM, cut.look.soft_subtitles and bool(_narrations(cut))
+        await join(rough, directory / FilmFile.CAPTIONS_VTT if has_captions else None, cut, film)
+        kept, seconds = await both(
+            self._upload(layout.film(digest, FilmFile.FILM), film, FilmFile.FILM),
+            asyncio.to_thread(check_film, film, cut.seconds, cut.look, with_captions=has_captions),
+        )
+        return kept.model_copy(update={"duration_seconds": seconds})
 
     async def _extend(self, rough: RoughCut, scenes: Scenes, directory: Path, *, last: bool = False) -> None:
         """Add the scenes that come next; the film's first one gives the poster."""
@@ -133,14 +136,14 @@ class FilmMaker:
             uri = self.store.uri(segment.key)
             raise FilmError(f'the segment of scene "{scene}" is gone: {uri}; it must be rendered again')
 
-    async def _upload(self, key: str, path: Path, file: FilmFile, seconds: float | None) -> ManifestFile:
+    async def _upload(self, key: str, path: Path, file: FilmFile) -> ManifestFile:
         sha256 = await asyncio.to_thread(file_sha256, path)
         content_type, size = _CONTENT_TYPES[file], await asyncio.to_thread(os.path.getsize, path)
         confirmed = await self.store.upload(key, path, content_type=content_type, sha256=sha256)
         if not confirmed and ((head := await self.store.head(key)) is None or head.bytes != size):
             raise FilmError(f"{self.store.uri(key)} is not there in full right after it was written")
         uri = self.store.uri(key)
-        return ManifestFile(uri=uri, sha256=sha256, bytes=size, content_type=content_type, duration_seconds=seconds)
+        return ManifestFile(uri=uri, sha256=sha256, bytes=size, content_type=content_type)
 
     def _manifest(self, digest: str, cut: Cut, facts: Facts, files: Mapping[FilmFile, ManifestFile]) -> Manifest:
         return Manifest(
@@ -193,6 +196,7 @@ async def _write_poster(segment: Path, seconds: float, poster: Path) -> None:
         what="the poster",
         directory=poster.parent,
         seconds=_POSTER_SECONDS,
+        niceness=NICENESS,
     )
 
 

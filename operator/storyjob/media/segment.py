@@ -19,7 +19,7 @@ from storyjob.media.store import Store
 
 # Encoding is several times faster than playing even on a slow machine; downloads are not counted.
 # Segments are made while the story still buys; what is bought next must not wait for them.
-_NICENESS = 10
+NICENESS = 10
 _BASE_SECONDS = 120.0
 _SECONDS_PER_SECOND = 20.0
 
@@ -70,7 +70,7 @@ async def _render(store: Store, shot: Shot, look: Look, directory: Path) -> Path
         what="the segment",
         directory=directory,
         seconds=_BASE_SECONDS + seconds * _SECONDS_PER_SECOND,
-        niceness=_NICENESS,
+        niceness=NICENESS,
     )
     _check(await asyncio.to_thread(probe, output), seconds, look)
     return output

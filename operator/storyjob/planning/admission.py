@@ -13,7 +13,7 @@ from storyjob.planning.halt import Halt
 from storyjob.planning.plan import Offer
 
 MINUTE = timedelta(minutes=1)
-STARTS_AT_ONCE = 4
+STARTS_AT_ONCE = 2
 """So many purchases of a provider write their intents at a time. More would only be slower each, and make everybody
 else wait, such as the narrations beside a hundred pictures."""
 CLOSED = Circuit()

@@ -31,7 +31,8 @@ def plan_story(view: StoryView) -> StoryPlan:
         for scene_view, wish in _of_kind(plan, kind):
             _plan_step(view, plan, turns, claimed, scene_view, wish)
     place = {spec.name: index for index, spec in enumerate(view.specs)}
-    plan.searches.sort(key=lambda search: place[search.scene])  # the first narration is what everything waits for
+    # The first narration is what everything waits for.
+    plan.searches.sort(key=lambda search: (place[search.scene], search.step.kind is not StepKind.AUDIO))
     return plan
 
 

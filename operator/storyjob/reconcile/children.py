@@ -26,7 +26,7 @@ from storyjob.reconcile.world import World
 _log = logging.getLogger(__name__)
 
 AT_ONCE = 10  # requests; more would only queue at the API server
-FIRST = 3  # Scenes of a new story; what all its narrations wait for is the first one
+FIRST = 1  # Scene of a new story: what all its narrations wait for is the first one
 LOOK_AGAIN_SECONDS = 1.0
 
 
@@ -55,6 +55,8 @@ async def make_children(world: World, story: StoryJob, specs: Sequence[SceneSpec
     refused = dict(world.desk.refused.get(story.metadata.uid, {}))
     missing = [spec for spec in specs if spec.name not in scenes]
     new = [spec for spec in missing if spec.name not in refused]
+    if scenes and missing:
+        await world.traffic.give_way()
     some = (new or missing)[: AT_ONCE if scenes else FIRST]
     await _each(world, story, some, _create)
     made = len(world.scenes_of(story)) > len(scenes)

@@ -133,12 +133,14 @@ class Desk:
         until = now() + timedelta(seconds=seconds)
         self.paused[provider] = max(until, self.paused.get(provider, until))
 
-    def waiting_for(self, step: StepId) -> list[Key]:
-        """Return the providers of those whose turn comes when the provider of this step is done with it."""
+    def followers(self, step: StepId) -> list[tuple[Key, StepId]]:
+        """Return those whose turn comes when the provider of this step is done with it, each with its own provider."""
         return [
-            provider
+            (provider, offer.step)
             for provider, stories in self.offers.items()
-            if any(step in offer.after for offers in stories.values() for offer in offers)
+            for offers in stories.values()
+            for offer in offers
+            if step in offer.after
         ]
 
     def forget_hash(self, input_hash: str | None) -> list[StepId]:

@@ -78,6 +78,8 @@ class InProcess:
     async def _segment(
         self, world: World, desk: FilmDesk, namespace: str, digest: str, shot: Shot, look: Look, heard: str | None
     ) -> None:
+        if not desk.awaited:
+            await world.traffic.give_way()
         try:
             # Read with the segment, so that the film need not wait for all of them one after another.
             await _spoken(world, desk, namespace, shot, heard)

@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 async def look_up(world: World, scene: Scene, search: Search) -> None:
     """Find out whether bytes of this input are in the bucket; if so, the step has succeeded."""
+    await world.traffic.give_way()
     layout = world.layout(scene.metadata.namespace)
     try:
         record = await read_record(world.store, layout.record(search.input_hash))

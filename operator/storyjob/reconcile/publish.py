@@ -38,6 +38,7 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
     if since < INTERVAL and not urgent:
         world.enqueue(Kind.STORY, key_of(story), INTERVAL - since)
         return
+    await world.traffic.give_way()
     try:
         with crossing(Act.STATUS):
             written = await write_status(world.cluster, STORYJOBS, story.metadata, story.status, status)

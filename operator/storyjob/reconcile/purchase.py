@@ -32,6 +32,7 @@ from storyjob.reconcile.queue import Kind
 from storyjob.reconcile.remember import lose, remember, write_step
 from storyjob.reconcile.requests import build_request, first_maker, still_hash
 from storyjob.reconcile.telemetry import answered, asked_to_pause, request_to
+from storyjob.reconcile.traffic import REQUEST
 from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
     if input_hash(scene.spec, offer.step.kind, made_by, still_hash(scene)) != offer.input_hash:
         _log.info("%s %s was edited since it was offered", scene.metadata.name, offer.step.kind)
         return
+    await _in_turn(world, offer)
     token = random_hex(16)
     try:
         intended = await _write_intent(world, scene, offer, request, token)
@@ -74,9 +76,23 @@ async def purchase(world: World, scene: Scene, provider: MediaProvider, offer: O
         await asyncio.sleep(NOT_NOW_SECONDS)
         return
     _make_way(world, provider, offer)
+    if _is_awaited(world, offer):
+        world.traffic.go_first(offer.step, REQUEST)
     attempt = AttemptRef.of(intended, offer.step.kind)
     outcome = await _submit(world, provider, adapter, request, attempt, token)
     await _settle(world, attempt, intended.step(attempt.kind), provider, outcome)
+
+
+async def _in_turn(world: World, offer: Offer) -> None:
+    """Go first if others wait for this step, else let those who do go first."""
+    if _is_awaited(world, offer):
+        world.traffic.go_first(offer.step)
+    else:
+        await world.traffic.give_way()
+
+
+def _is_awaited(world: World, offer: Offer) -> bool:
+    return bool(offer.after or world.desk.followers(offer.step))
 
 
 def _make_way(world: World, provider: MediaProvider, offer: Offer) -> None:

@@ -46,6 +46,7 @@ _log = logging.getLogger(__name__)
 # Planning is some third of a pass, so passes take a third of one core at most, however large the story is; an eighth
 # where that lets none wait for 0.1 s. Not by the time of the whole pass: most of it is waiting for the API server.
 REST_FACTOR, QUICK_FACTOR, QUICK_SECONDS = 5, 20, 0.1
+SHOWN_FIRST_AFTER = 0.05  # seconds
 SOURCE_AGAIN = timedelta(seconds=30)
 
 
@@ -76,7 +77,8 @@ async def reconcile_story(world: World, key: Key) -> None:
         # Nothing can be said of a story without any Scene.
         await make_children(world, story, wishes.specs, {})
     problems = await align_children(world, story, wishes.specs, _by_name(world, story))
-    await _advance(world, story, wishes, problems)
+    # Right after its first Scene is made there is nothing to show yet; what that needs is looked for.
+    await _advance(world, story, wishes, problems, show=begun or not world.scenes_of(story))
     if begun:
         await make_children(world, story, wishes.specs, _by_name(world, story))
 
@@ -92,7 +94,9 @@ def _wishes(world: World, story: StoryJob) -> Wishes:
     return known
 
 
-async def _advance(world: World, story: StoryJob, wishes: Wishes, problems: list[Problem]) -> None:
+async def _advance(
+    world: World, story: StoryJob, wishes: Wishes, problems: list[Problem], *, show: bool = True
+) -> None:
     moment = now()
     clock = run_clock(story, moment)
     due = deadline(story, clock)
@@ -115,7 +119,10 @@ async def _advance(world: World, story: StoryJob, wishes: Wishes, problems: list
     _offer(world, story, plan)
     verdict = judge(story, plan, problems, film, still)
     status = story_status(view, plan, Facts(verdict, clock, outputs))
-    await publish(world, story, status, film)
+    if show:
+        await publish(world, story, status, film)
+    else:
+        world.enqueue(Kind.STORY, key_of(story), SHOWN_FIRST_AFTER)
     world.enqueue_at(Kind.STORY, key_of(story), plan.wake_at)
 
 
@@ -220,6 +227,10 @@ def _offer(world: World, story: StoryJob, plan: StoryPlan) -> None:
     wanted: dict[Key, list[Offer]] = {}
     for offer in (*plan.offers, *plan.successors):
         wanted.setdefault(Key(namespace, offer.provider), []).append(offer)
+    awaited = {step for offer in plan.successors for step in offer.after}
+    for offer in plan.offers:
+        if offer.step in awaited and offer.step not in plan.waiting:
+            world.traffic.go_first(offer.step)
     for key, stories in world.desk.offers.items():
         if uid in stories and key not in wanted:
             del stories[uid]

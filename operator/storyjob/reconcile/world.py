@@ -27,10 +27,11 @@ from storyjob.reconcile.pace import Pace
 from storyjob.reconcile.queue import Item, Kind, Queue
 from storyjob.reconcile.setback import forgets
 from storyjob.reconcile.tasks import Tasks
+from storyjob.reconcile.traffic import Traffic
 from storyjob.reconcile.vendors import Vendors
 from storyjob.tracing.span import Silent, Tracer
 
-KEPT_AT_ONCE, KEPT_SECONDS = 4, 0.5
+KEPT_AT_ONCE, KEPT_SECONDS = 2, 0.1
 
 
 @dataclass(slots=True)
@@ -88,6 +89,7 @@ class World:
     tasks: Tasks = field(default_factory=Tasks)
     keeping: Pace = field(default_factory=lambda: Pace(KEPT_AT_ONCE, KEPT_SECONDS))
     """The turns of results that are fetched and stored; a whole story's may come at once."""
+    traffic: Traffic = field(default_factory=Traffic)
     tracer: Tracer = field(default_factory=Silent)
     queue: Queue = field(init=False)
 

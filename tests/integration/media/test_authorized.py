@@ -26,6 +26,7 @@ from storyjob.reconcile.fetching import fetch_result
 from storyjob.reconcile.keeping import keep_result
 from storyjob.reconcile.pace import Pace
 from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.traffic import Traffic
 from storyjob.reconcile.world import Caches, World
 from support.builders import NOW, a_scene
 from support.hostile import Server, hostile_server
@@ -58,6 +59,7 @@ class Place:
     work_dir: Path = Path()
     caches: Caches = field(default_factory=Caches)
     keeping: Pace = field(default_factory=lambda: Pace(1, 1.0))
+    traffic: Traffic = field(default_factory=Traffic)
     told: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property

@@ -29,11 +29,11 @@ def offers(count: int) -> list[Offer]:
 @pytest.mark.parametrize(
     ("room", "admitted", "again"),
     [
-        pytest.param(room(), 4, None, id="room for all"),
-        pytest.param(room(concurrent=3), 3, None, id="no more than slots: the end of a job makes room, not the clock"),
+        pytest.param(room(), STARTS_AT_ONCE, None, id="room for all that may begin at a time"),
+        pytest.param(room(concurrent=1), 1, None, id="no more than slots: the end of a job makes room, not the clock"),
         pytest.param(room(concurrent=3, in_flight=2), 1, None, id="slots in use count"),
         pytest.param(room(concurrent=1, in_flight=5), 0, None, id="a limit that was lowered below what is under way"),
-        pytest.param(room(rate=6), 4, None, id="a rate that leaves room"),
+        pytest.param(room(rate=6), STARTS_AT_ONCE, None, id="a rate that leaves room"),
         pytest.param(room(rate=2), 2, 60, id="no more than the rate, and the clock makes room in a minute"),
         pytest.param(
             room(rate=3, started=(at(-50), at(-10))), 1, 10, id="starts of the last minute count, the oldest goes first"
@@ -45,7 +45,7 @@ def offers(count: int) -> list[Offer]:
         pytest.param(room(starting=1), STARTS_AT_ONCE - 1, None, id="only a few begin at a time"),
         pytest.param(room(starting=STARTS_AT_ONCE + 1), 0, None, id="nobody while so many are beginning"),
         pytest.param(room(paused_until=at(30)), 0, 30, id="a provider that asked to slow down is left alone"),
-        pytest.param(room(paused_until=at(0)), 4, None, id="until its time is over"),
+        pytest.param(room(paused_until=at(0)), STARTS_AT_ONCE, None, id="until its time is over"),
     ],
 )
 def test_how_many_may_begin(room: Room, admitted: int, again: float | None) -> None:

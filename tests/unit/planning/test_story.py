@@ -49,12 +49,12 @@ def standing(view: StoryView, name: str) -> Standing:
 
 def test_nothing_is_offered_before_the_bucket_was_asked() -> None:
     plan = plan_story(a_view(a_story(story_scene("a", audio=True)), searched=False))
-    assert (searched(plan), offered(plan)) == (["a/image", "a/audio"], [])
+    assert (searched(plan), offered(plan)) == (["a/audio", "a/image"], [])
 
 
-def test_the_bucket_is_asked_in_the_order_of_the_story() -> None:
+def test_the_bucket_is_asked_in_the_order_of_the_story_for_what_others_wait_for_first() -> None:
     plan = plan_story(a_view(a_story(story_scene("a", audio=True), story_scene("b")), searched=False))
-    assert searched(plan) == ["a/image", "a/audio", "b/image"]
+    assert searched(plan) == ["a/audio", "a/image", "b/image"]
 
 
 def test_while_the_bucket_is_asked_the_step_waits_and_no_narration_overtakes() -> None:

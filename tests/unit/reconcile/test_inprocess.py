@@ -17,6 +17,7 @@ from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.filmrunner import FilmOrder
 from storyjob.reconcile.inprocess import InProcess
 from storyjob.reconcile.tasks import Tasks
+from storyjob.reconcile.traffic import Traffic
 from storyjob.reconcile.world import World
 from support.builders import NOW, a_hash, a_story
 
@@ -72,6 +73,7 @@ class Place:
 
     def __init__(self, maker: Maker) -> None:
         self.maker, self.desk, self.tasks = maker, Desk(NOW), Tasks()
+        self.traffic = Traffic()
         self.runner = InProcess(cast("Any", maker))
 
     def enqueue(self, *what: object) -> None:

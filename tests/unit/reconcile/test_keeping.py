@@ -30,6 +30,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.pace import Pace
 from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.traffic import Traffic
 from storyjob.reconcile.world import Caches, World
 from storyjob.tracing.span import Silent
 from support.builders import FLUX, NOW, a_scene, a_step, an_offer, capabilities, metadata, provider_spec
@@ -55,7 +56,7 @@ class Stand:
         self.caches.providers.put(MediaProvider(metadata=metadata(FLUX), spec=spec))
         self.ledger, self.desk = Ledger(self.cluster, self.caches.scenes), Desk(NOW)
         self.events, self.tracer = Events(self.cluster, "test"), Silent()
-        self.keeping = Pace(1, 1.0)
+        self.keeping, self.traffic = Pace(1, 1.0), Traffic()
         self.vendors = SimpleNamespace(capabilities=lambda provider: capabilities())
 
         self.woken: list[tuple[object, object, float]] = []

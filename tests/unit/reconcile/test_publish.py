@@ -13,6 +13,7 @@ from storyjob.planning.ending import FilmState
 from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.publish import STALE_SECONDS, publish
 from storyjob.reconcile.queue import Kind
+from storyjob.reconcile.traffic import Traffic
 from storyjob.reconcile.world import Caches, World
 from support.builders import NOW, a_story
 from support.fake_cluster import FakeCluster
@@ -24,7 +25,7 @@ class Stand:
 
     def __init__(self) -> None:
         self.cluster, self.caches, self.desk = FakeCluster(), Caches(), Desk(NOW)
-        self.events = Events(self.cluster, "test")
+        self.events, self.traffic = Events(self.cluster, "test"), Traffic()
         self.story = a_story()
         body = self.story.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
         self.cluster.put(STORYJOBS, body)
