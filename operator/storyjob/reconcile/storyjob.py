@@ -13,6 +13,7 @@ from storyjob.api.mediaprovider import MediaProvider
 from storyjob.api.reasons import Reason
 from storyjob.api.resource import JOBS_FINALIZER, RETRY_ANNOTATION
 from storyjob.api.scene import Scene, SceneSpec
+from storyjob.api.step import StepKind
 from storyjob.api.storyjob import StoryJob
 from storyjob.cluster.cache import Key, key_of
 from storyjob.cluster.errors import Conflict, NotFound, TestFailed
@@ -29,7 +30,7 @@ from storyjob.planning.storystatus import Facts, story_status
 from storyjob.planning.validate import Problem, graph_problems
 from storyjob.planning.view import ProviderView, StepId, StoryView
 from storyjob.reconcile.attempt import about_step
-from storyjob.reconcile.children import align_children, make_children
+from storyjob.reconcile.children import FIRST, align_children, make_children
 from storyjob.reconcile.desk import Wishes
 from storyjob.reconcile.film import tend_film
 from storyjob.reconcile.finalize import finalize_story
@@ -46,6 +47,7 @@ _log = logging.getLogger(__name__)
 # Planning is some third of a pass, so passes take a third of one core at most, however large the story is; an eighth
 # where that lets none wait for 0.1 s. Not by the time of the whole pass: most of it is waiting for the API server.
 REST_FACTOR, QUICK_FACTOR, QUICK_SECONDS = 5, 20, 0.1
+LONGEST_REST = 1.0  # seconds; a plan took long, too, when the whole machine stood still for a while
 SHOWN_FIRST_AFTER = 0.05  # seconds
 SOURCE_AGAIN = timedelta(seconds=30)
 
@@ -79,8 +81,15 @@ async def reconcile_story(world: World, key: Key) -> None:
     problems = await align_children(world, story, wishes.specs, _by_name(world, story))
     # Right after its first Scene is made there is nothing to show yet; what that needs is looked for.
     await _advance(world, story, wishes, problems, show=begun or not world.scenes_of(story))
-    if begun:
+    if begun and not _looks_for_the_first(world, story):
         await make_children(world, story, wishes.specs, _by_name(world, story))
+
+
+def _looks_for_the_first(world: World, story: StoryJob) -> bool:
+    """Whether it is being found out what the first Scene needs, which all narrations may wait for; that wakes us."""
+    scenes = world.scenes_of(story)
+    steps = [StepId(scene.metadata.uid, kind) for scene in scenes for kind in StepKind]
+    return len(scenes) <= FIRST and any(("look-up", step) in world.tasks for step in steps)
 
 
 def _wishes(world: World, story: StoryJob) -> Wishes:
@@ -128,7 +137,7 @@ async def _advance(
 
 def _rest_after(planning: float) -> float:
     """Return for how many seconds a story rests after a plan that took so many."""
-    return max(REST_FACTOR * planning, min(QUICK_FACTOR * planning, QUICK_SECONDS))
+    return min(max(REST_FACTOR * planning, min(QUICK_FACTOR * planning, QUICK_SECONDS)), LONGEST_REST)
 
 
 async def _gather(world: World, story: StoryJob, wishes: Wishes, *, may_buy: bool) -> StoryView:
