@@ -7,7 +7,6 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 
 async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
@@ -22,9 +21,3 @@ async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
         # A caller wants to read what went wrong, not in how many places at once.
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
-
-
-async def both(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U]) -> tuple[T, U]:
-    """Run two things of different kinds as ``together`` does."""
-    results: list[Any] = await together(first, second)
-    return results[0], results[1]

@@ -18,7 +18,7 @@ from storyjob_webhook.metrics import Metrics
 from storyjob_webhook.refusal import try_later
 from storyjob_webhook.scenes import SceneEntry, SceneIndex, TooManyWaiting
 
-PATCHES = 8  # at once; more would only keep others waiting at the API server, which needs some ms of CPU for each
+PATCHES = 16  # at once; more would only keep others waiting at the API server, which needs some ms of CPU for each
 WAITING = 2000  # callbacks that wait for their turn; some seconds of work
 TURN_SECONDS = 5.0  # a vendor gives up on an answer after 10 to 15 s
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,11 +34,10 @@ from storyjob.media.segment import NICENESS, make_segment
 from storyjob.media.shot import RENDERER_VERSION, Cut, Look, Segment, Shot, film_hash
 from storyjob.media.store import Store
 from storyjob.media.subtitles import srt, vtt
-from storyjob.together import both, together
+from storyjob.together import together
 
 Scenes = Sequence[tuple[str, Segment]]
 """Names of scenes, and the segment of each."""
-_BESIDE = (FilmFile.POSTER, FilmFile.CAPTIONS_SRT, FilmFile.CAPTIONS_VTT)
 _POSTER_SECONDS = 60.0
 _CONTENT_TYPES = {
     FilmFile.FILM: "video/mp4",
@@ -104,21 +104,20 @@ class FilmMaker:
         rough = begun if begun is not None and usable else RoughCut(directory)
         scenes = [(shot.name, segment) for shot, segment in zip(cut.shots, cut.segments, strict=True)]
         await self._extend(rough, scenes[len(rough.scenes) :], directory, last=True)
-        await asyncio.to_thread(rough.poster.rename, directory / FilmFile.POSTER)
-        with crossing(Act.FILM):
-            beside = [self._upload(layout.film(digest, file), directory / file, file) for file in _BESIDE]
-            film, *others = await together(self._finish(layout, digest, cut, rough.path, directory), *beside)
-        return {FilmFile.FILM: film} | dict(zip(_BESIDE, others, strict=True))
-
-    async def _finish(self, layout: Layout, digest: str, cut: Cut, rough: Path, directory: Path) -> ManifestFile:
-        """Make the film out of its rough cut. It is checked while it is uploaded: without a manifest it is nothing."""
         film, has_captions = directory / FilmFile.FILM, cut.look.soft_subtitles and bool(_narrations(cut))
-        await join(rough, directory / FilmFile.CAPTIONS_VTT if has_captions else None, cut, film)
-        kept, seconds = await both(
-            self._upload(layout.film(digest, FilmFile.FILM), film, FilmFile.FILM),
-            asyncio.to_thread(check_film, film, cut.seconds, cut.look, with_captions=has_captions),
-        )
-        return kept.model_copy(update={"duration_seconds": seconds})
+        await join(rough.path, directory / FilmFile.CAPTIONS_VTT if has_captions else None, cut, film)
+        await asyncio.to_thread(_move, rough.poster, directory / FilmFile.POSTER)
+        # Checked before it is uploaded: an upload cannot be called back, and the next try has the same name.
+        seconds = await asyncio.to_thread(check_film, film, cut.seconds, cut.look, with_captions=has_captions)
+        lengths = {
+            file: seconds if file is FilmFile.FILM else None for file in FilmFile if file is not FilmFile.MANIFEST
+        }
+        uploads = [
+            self._upload(layout.film(digest, file), directory / file, file, length) for file, length in lengths.items()
+        ]
+        with crossing(Act.FILM):
+            kept = await together(*uploads)
+        return dict(zip(lengths, kept, strict=True))
 
     async def _extend(self, rough: RoughCut, scenes: Scenes, directory: Path, *, last: bool = False) -> None:
         """Add the scenes that come next; the film's first one gives the poster."""
@@ -136,14 +135,14 @@ class FilmMaker:
             uri = self.store.uri(segment.key)
             raise FilmError(f'the segment of scene "{scene}" is gone: {uri}; it must be rendered again')
 
-    async def _upload(self, key: str, path: Path, file: FilmFile) -> ManifestFile:
+    async def _upload(self, key: str, path: Path, file: FilmFile, seconds: float | None) -> ManifestFile:
         sha256 = await asyncio.to_thread(file_sha256, path)
         content_type, size = _CONTENT_TYPES[file], await asyncio.to_thread(os.path.getsize, path)
         confirmed = await self.store.upload(key, path, content_type=content_type, sha256=sha256)
         if not confirmed and ((head := await self.store.head(key)) is None or head.bytes != size):
             raise FilmError(f"{self.store.uri(key)} is not there in full right after it was written")
         uri = self.store.uri(key)
-        return ManifestFile(uri=uri, sha256=sha256, bytes=size, content_type=content_type)
+        return ManifestFile(uri=uri, sha256=sha256, bytes=size, content_type=content_type, duration_seconds=seconds)
 
     def _manifest(self, digest: str, cut: Cut, facts: Facts, files: Mapping[FilmFile, ManifestFile]) -> Manifest:
         return Manifest(
@@ -182,22 +181,40 @@ def _narrations(cut: Cut) -> list[Narration]:
 
 def _write_captions(cut: Cut, directory: Path) -> None:
     shown = cues(_narrations(cut))
-    (directory / FilmFile.CAPTIONS_SRT).write_text(srt(shown), encoding="utf-8")
-    (directory / FilmFile.CAPTIONS_VTT).write_text(vtt(shown), encoding="utf-8")
+    with _on_disk():
+        (directory / FilmFile.CAPTIONS_SRT).write_text(srt(shown), encoding="utf-8")
+        (directory / FilmFile.CAPTIONS_VTT).write_text(vtt(shown), encoding="utf-8")
+
+
+def _move(path: Path, to: Path) -> None:
+    with _on_disk():
+        path.rename(to)
+
+
+@contextlib.contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FilmError(f"the film's files cannot be written: {error}") from error
 
 
 async def _write_poster(segment: Path, seconds: float, poster: Path) -> None:
-    # From the middle: generated clips often begin in black.
-    source = (*INPUT, "-ss", f"{seconds / 2:.3f}", "-f", "mov", "-i", str(segment))
-    jpeg = ("-frames:v", "1", "-vf", "scale=out_range=pc,format=yuvj420p", "-c:v", "mjpeg", "-q:v", "3")
-    output = ("-update", "1", "-bitexact", "-f", "image2", poster.name)
-    await run_ffmpeg(
-        ["-threads", "1", *source, "-an", *jpeg, *output],
-        what="the poster",
-        directory=poster.parent,
-        seconds=_POSTER_SECONDS,
-        niceness=NICENESS,
-    )
+    # From the middle: generated clips often begin in black. A single frame is over before its middle.
+    for begin in (seconds / 2, 0.0):
+        source = (*INPUT, "-ss", f"{begin:.3f}", "-f", "mov", "-i", str(segment))
+        jpeg = ("-frames:v", "1", "-vf", "scale=out_range=pc,format=yuvj420p", "-c:v", "mjpeg", "-q:v", "3")
+        output = ("-update", "1", "-bitexact", "-f", "image2", poster.name)
+        await run_ffmpeg(
+            ["-threads", "1", *source, "-an", *jpeg, *output],
+            what="the poster",
+            directory=poster.parent,
+            seconds=_POSTER_SECONDS,
+            niceness=NICENESS,
+        )
+        if await asyncio.to_thread(poster.exists):
+            return
+    raise FilmError("the film's first scene has no picture for a poster")
 
 
 def _outputs(manifest: Manifest, uri: str) -> Outputs:

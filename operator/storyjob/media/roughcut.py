@@ -58,7 +58,9 @@ class RoughCut:
         """Where it is; whole once it is finished."""
         self.poster = folder / FilmFile.POSTER
         """Room for the film's poster, which needs no more than the first scene."""
-        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._opened: list[OutputContainer] = []
+        # Nothing else closes what PyAV opened. It must not be closed while a thread writes to it; that thread keeps us.
+        self._let_go = weakref.finalize(self, _let_go, folder, self._opened)
 
     @property
     def bytes(self) -> int:
@@ -74,7 +76,7 @@ class RoughCut:
         for piece in pieces:
             with _told("cannot take up a segment"), av.open(str(piece.path), "r", format="mov") as source:
                 picture, sound = source.streams.video[0], source.streams.audio[0]
-                self._tracks = self._tracks or _Tracks(self.path, picture)
+                self._tracks = self._tracks or _Tracks(self._open(), picture)
                 self._tracks.add(source.demux(picture, sound), BitStreamFilterContext(_IN_BAND, picture))
             self.scenes.append(piece.hash)
 
@@ -86,18 +88,19 @@ class RoughCut:
                 self._tracks.end()
 
     def close(self) -> None:
-        """Let go of the encoder and the files of one that is not wanted any more."""
-        if self._tracks is not None:
-            with contextlib.suppress(FFmpegError, OSError):
-                self._tracks.container.close()
-        self._remove()
+        """Let go of the encoder and the files of one that is not wanted any more, and that nobody works at."""
+        self._let_go()
+
+    def _open(self) -> OutputContainer:
+        self._opened.append(container := av.open(str(self.path), "w", format="mp4"))
+        return container
 
 
 class _Tracks:
     """The picture and the sound in one file, both without a gap from scene to scene."""
 
-    def __init__(self, path: Path, picture: VideoStream) -> None:
-        self.container: OutputContainer = av.open(str(path), "w", format="mp4")
+    def __init__(self, container: OutputContainer, picture: VideoStream) -> None:
+        self.container = container
         self._picture = self.container.add_stream_from_template(picture)
         BitStreamFilterContext(_IN_BAND, picture, self._picture)  # says in the file's head how the frames are written
         self._sound: AudioStream = self.container.add_stream(
@@ -141,6 +144,13 @@ class _Tracks:
     def _encode(self, frame: AudioFrame | None) -> None:
         for packet in self._sound.encode(frame):
             self.container.mux(packet)
+
+
+def _let_go(folder: Path, opened: Sequence[OutputContainer]) -> None:
+    for container in opened:
+        with contextlib.suppress(FFmpegError, OSError):
+            container.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

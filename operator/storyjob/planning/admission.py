@@ -59,16 +59,28 @@ def admit(offers: Iterable[Offer], room: Room, now: datetime) -> Admission:
     free = room.circuit.room(max(0, room.limits.concurrent - room.in_flight), room.unanswered, now)
     if room.halt is not None:
         free = room.halt.room(free, room.unanswered, now)
-    free = min(free, max(0, STARTS_AT_ONCE - room.starting))
     rate = room.limits.requests_per_minute
     recent = [moment for moment in room.started if moment > now - MINUTE]
     by_rate = free if rate is None else max(0, rate - len(recent))
-    admitted = heapq.nsmallest(
+    first_in_order = heapq.nsmallest(
         min(free, by_rate), _distinct(offers, room.buying), key=_tried_last if room.halt else _order
     )
+    admitted = _few_at_once(first_in_order, STARTS_AT_ONCE - room.starting)
     limited = rate is not None and by_rate - len(admitted) <= 0 < free
     first = recent[0] if recent else now
     return Admission(admitted, first + MINUTE if limited else None)
+
+
+def _few_at_once(offers: Iterable[Offer], starts: int) -> list[Offer]:
+    """Leave so many that may begin now. One that a whole chain waits for begins beside the others."""
+    few: list[Offer] = []
+    for offer in offers:
+        if offer.after:
+            few.append(offer)
+        elif starts > 0:
+            few.append(offer)
+            starts -= 1
+    return few
 
 
 def _distinct(offers: Iterable[Offer], buying: Container[str]) -> Iterable[Offer]:

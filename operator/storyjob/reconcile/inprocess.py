@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from storyjob.api.errors import FilmError, MediaError, StorageError
 from storyjob.api.outcome import Alignment
@@ -41,6 +42,9 @@ class InProcess:
 
     def __init__(self, maker: FilmMaker) -> None:
         self._maker = maker
+        self._cuts: WeakSet[RoughCut] = WeakSet()
+        """All that there are, those included that grow at this moment or wait to be let go of."""
+        self._growth = asyncio.Lock()
 
     def go_on(self, world: World, order: FilmOrder) -> str | None:
         """Render what was never rendered; once nothing is missing and the film is certain, join it."""
@@ -57,7 +61,7 @@ class InProcess:
             desk.drop()
         if order.name is None:
             beginning = _beginning(desk, shots, hashes)
-            if len(beginning) > _length(desk.rough) and _may_grow(world, desk, story):
+            if len(beginning) > _length(desk.rough) and self._may_grow(world, desk, story):
                 _start(world, story, growing, partial(self._grow, desk, beginning))
         elif not missing and growing not in world.tasks:
             cut = Cut(title_of(story), shots, [desk.segments[digest] for digest in hashes], look)
@@ -74,6 +78,15 @@ class InProcess:
     async def follow(self, world: World) -> None:
         """Wait: nothing is made elsewhere."""
         await asyncio.Event().wait()
+
+    def _may_grow(self, world: World, desk: FilmDesk, story: StoryJob) -> bool:
+        if desk.whole or story.status.phase == "Failed" or self._is_full():
+            return False
+        growing = sum(isinstance(name, tuple) and name[0] == "rough-cut" for name in world.tasks.names())
+        return desk.rough is not None or len(self._cuts) + growing < ROUGH_CUTS
+
+    def _is_full(self) -> bool:
+        return sum(rough.bytes for rough in self._cuts) > ROUGH_BYTES
 
     async def _segment(
         self, world: World, desk: FilmDesk, namespace: str, digest: str, shot: Shot, look: Look, heard: str | None
@@ -93,12 +106,16 @@ class InProcess:
 
     async def _grow(self, desk: FilmDesk, beginning: Sequence[tuple[str, Segment]]) -> None:
         """Add what is new at the film's beginning, so that its end need not wait for that."""
-        begun, desk.rough = desk.rough, None
-        try:
-            desk.rough = await self._maker.rough_cut(beginning[_length(begun) :], begun)
-        except (FilmError, StorageError) as error:
-            desk.whole = True
-            _log.warning("it is put together as a whole: %s", error)
+        async with self._growth:
+            if self._is_full():
+                return  # others have grown while we waited
+            begun, desk.rough = desk.rough, None
+            try:
+                desk.rough = await self._maker.rough_cut(beginning[_length(begun) :], begun)
+                self._cuts.add(desk.rough)
+            except (FilmError, StorageError) as error:
+                desk.whole = True
+                _log.warning("it is put together as a whole: %s", error)
 
     async def _film(
         self, world: World, desk: FilmDesk, namespace: str, cut: Cut, facts: Facts, name: str, heard: Heard
@@ -114,7 +131,7 @@ class InProcess:
         else:
             desk.outputs = made.model_copy(update={"hash": name})
             if begun is not None:
-                begun.close()  # not after an error: a thread may be at it yet, and drops it when it ends
+                begun.close()  # not after an error: a thread may be at it yet, and lets go of it when it ends
 
 
 def _beginning(desk: FilmDesk, shots: Sequence[Shot], hashes: Sequence[str]) -> list[tuple[str, Segment]]:
@@ -129,16 +146,6 @@ def _beginning(desk: FilmDesk, shots: Sequence[Shot], hashes: Sequence[str]) -> 
 
 def _length(rough: RoughCut | None) -> int:
     return 0 if rough is None else len(rough.scenes)
-
-
-def _may_grow(world: World, desk: FilmDesk, story: StoryJob) -> bool:
-    if desk.whole or story.status.phase == "Failed":
-        return False
-    held = [each.rough for each in world.desk.films.values() if each.rough is not None]
-    if sum(rough.bytes for rough in held) > ROUGH_BYTES:
-        return False
-    growing = sum(isinstance(name, tuple) and name[0] == "rough-cut" for name in world.tasks.names())
-    return desk.rough is not None or len(held) + growing < ROUGH_CUTS
 
 
 def _start(world: World, story: StoryJob, name: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> None:

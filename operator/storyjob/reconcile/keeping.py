@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from storyjob.ambient import monotonic, now
+from storyjob.ambient import now
 from storyjob.api.errors import CredentialsError, MediaError, OutputExpired, OutputUnreachable, StorageError
 from storyjob.api.mediaprovider import Price
 from storyjob.api.outcome import Failure, FailureKind, Output, Result
@@ -37,7 +37,6 @@ from storyjob.reconcile.world import World
 _log = logging.getLogger(__name__)
 
 FOLLOWED_AFTER = 0.2  # seconds; by then whoever comes after the next is to be known
-LONGEST_WAY = 0.3  # seconds that a result may wait for others in all; it is paid for, and nowhere else on record
 FIRST_PAUSE, FIRST_FETCH_PAUSE, LONGEST_PAUSE = 0.5, 5.0, 30.0  # seconds
 
 
@@ -55,10 +54,9 @@ async def keep_result(world: World, attempt: AttemptRef, step: StepStatus, resul
     # Who comes next is decided already, and begins before the story is looked at.
     wake_story(world, attempt.scene, after=FOLLOWED_AFTER if followers else 0.0)
     made_at = now()
-    patience_until = monotonic() + LONGEST_WAY
     try:
         async with world.keeping.turn():
-            await world.traffic.give_way(patience_until - monotonic())
+            await world.traffic.give_way()
             with metrics.STORE_SECONDS.time():
                 await _keep(world, attempt, step, result, job_id, made_at)
     finally:

@@ -29,6 +29,8 @@ TROUBLE = (
 
 async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: FilmState) -> None:
     """Write the status if it differs and if it is time to; else come back when it is."""
+    desk = world.desk.films.get(story.metadata.uid)
+    film_error = None if desk is None else desk.error
     status = _with_film(world, story, status, film)
     if status == story.status:
         return
@@ -44,7 +46,9 @@ async def publish(world: World, story: StoryJob, status: StoryJobStatus, film: F
             written = await write_status(world.cluster, STORYJOBS, story.metadata, story.status, status)
     except TestFailed:
         # Somebody wrote to the story meanwhile, as kopf does right after it was made. What is shown can wait for the
-        # watch to bring that; what is bought must not.
+        # watch to bring that; what is bought must not. What went wrong with the film is counted then, too.
+        if desk is not None and desk.error is None:
+            desk.error = film_error
         world.enqueue(Kind.STORY, key_of(story), STALE_SECONDS)
         return
     world.desk.published[uid] = moment

@@ -44,7 +44,7 @@ from storyjob.reconcile.world import World
 
 _log = logging.getLogger(__name__)
 
-# Planning is some third of a pass, so passes take a third of one core at most, however large the story is; an eighth
+# Planning is some third of a pass, so passes take a third of one core at most, up to plans of 0.2 s; an eighth
 # where that lets none wait for 0.1 s. Not by the time of the whole pass: most of it is waiting for the API server.
 REST_FACTOR, QUICK_FACTOR, QUICK_SECONDS = 5, 20, 0.1
 LONGEST_REST = 1.0  # seconds; a plan took long, too, when the whole machine stood still for a while
@@ -236,10 +236,6 @@ def _offer(world: World, story: StoryJob, plan: StoryPlan) -> None:
     wanted: dict[Key, list[Offer]] = {}
     for offer in (*plan.offers, *plan.successors):
         wanted.setdefault(Key(namespace, offer.provider), []).append(offer)
-    awaited = {step for offer in plan.successors for step in offer.after}
-    for offer in plan.offers:
-        if offer.step in awaited and offer.step not in plan.waiting:
-            world.traffic.go_first(offer.step)
     for key, stories in world.desk.offers.items():
         if uid in stories and key not in wanted:
             del stories[uid]

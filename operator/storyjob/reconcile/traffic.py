@@ -10,7 +10,7 @@ import asyncio
 from storyjob.ambient import monotonic
 from storyjob.planning.view import StepId
 
-PATIENCE = 0.1  # seconds
+PATIENCE = 0.05  # seconds
 HAND_OVER = 0.05  # seconds from the moment that a step is due until its intent is written, if all goes well
 REQUEST = 0.008  # seconds that its request is on its way then
 _GLANCE = 0.01  # seconds between looks at who goes first

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from storyjob.media.layout import parse_uri
 from storyjob.media.manifest import Facts
 from storyjob.media.roughcut import Piece, RoughCut
 from storyjob.media.shot import SAMPLE_RATE, Cut, Look, Segment, Shot
-from support.media import sound
+from support.media import picture, sound
 from support.shots import stored
 
 LOOK = Look(width=128, height=72, fps=30)
@@ -126,9 +128,32 @@ def test_a_segment_that_cannot_be_read_is_told(tmp_path: Path, spoil: Callable[[
         RoughCut(tmp_path).add([Piece("hash", segment)])
 
 
-def test_its_file_goes_with_it(tmp_path: Path) -> None:
-    track = RoughCut(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 1
-    del track
+def opened(folder: Path) -> list[str]:
+    """Return the files in a folder that this process has open, removed ones too."""
+    links = (Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd"))
+    return [found for link in links if link.is_symlink() and (found := os.readlink(link)).startswith(str(folder))]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is open")
+async def test_its_files_go_with_it_and_nothing_stays_open(maker: FilmMaker, tmp_path: Path) -> None:
+    cut, segment = await a_cut(maker), tmp_path / "segment.mp4"
+    assert await maker.store.download(cut.segments[0].key, segment, max_bytes=1 << 20)
+    folder = tmp_path / "rough"
+    folder.mkdir()
+    rough = RoughCut(folder)
+    rough.add([Piece("hash", segment)])
+    assert rough.bytes > 0 or opened(folder), "it has begun to be written"
+    assert len(list(folder.iterdir())) == 1
+    del rough
     gc.collect()
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
+    assert opened(folder) == []
+
+
+async def test_a_film_of_a_single_frame_has_a_poster(maker: FilmMaker) -> None:
+    image = await stored(maker.store, picture(), "image/png")
+    look, shot = Look(width=128, height=72, fps=1, still_seconds=1.0), Shot("once", 0, image=image)
+    cut = Cut("Once", [shot], [await maker.segment("team-a", shot, look)], look)
+    made = await maker.film("team-a", cut, Facts())
+    assert made.poster is not None
+    assert made.poster.bytes > 0

@@ -54,6 +54,14 @@ def test_how_many_may_begin(room: Room, admitted: int, again: float | None) -> N
     assert found.again_at == (None if again is None else at(again))
 
 
+def test_what_a_chain_waits_for_begins_beside_those_that_are_beginning() -> None:
+    previous = offers(1)[0].step
+    next_one = replace(an_offer("z/audio", order=(0, NOW, "fox", 9)), after=frozenset({previous}))
+    assert admit([*offers(4), next_one], room(starting=STARTS_AT_ONCE), NOW).admitted == [next_one]
+    assert len(admit([*offers(4), next_one], room(), NOW).admitted) == STARTS_AT_ONCE + 1
+    assert admit([*offers(4), next_one], room(concurrent=1), NOW).admitted == offers(1), "slots are for all alike"
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

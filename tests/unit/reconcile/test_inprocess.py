@@ -25,7 +25,7 @@ LOOK = Look()
 STORY = a_story(name="fox")
 
 
-@dataclass
+@dataclass(eq=False)
 class Rough:
     """A rough cut, as far as its scenes go."""
 

@@ -30,7 +30,7 @@ from storyjob.reconcile.attempt import AttemptRef
 from storyjob.reconcile.desk import Desk
 from storyjob.reconcile.pace import Pace
 from storyjob.reconcile.queue import Kind
-from storyjob.reconcile.traffic import Traffic
+from storyjob.reconcile.traffic import HAND_OVER, Traffic
 from storyjob.reconcile.world import Caches, World
 from storyjob.tracing.span import Silent
 from support.builders import FLUX, NOW, a_scene, a_step, an_offer, capabilities, metadata, provider_spec
@@ -40,6 +40,17 @@ from support.virtual_time import clock, run
 RESULT = Result(UrlOutput("https://files.example/a.png"))
 TIMEOUT = 600  # seconds
 Fetch = Callable[..., Any]
+
+
+class Noted(Traffic):
+    """Notes who goes first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: list[StepId] = []
+
+    def go_first(self, step: StepId, seconds: float = HAND_OVER) -> None:
+        self.first.append(step)
 
 
 class Stand:
@@ -56,7 +67,7 @@ class Stand:
         self.caches.providers.put(MediaProvider(metadata=metadata(FLUX), spec=spec))
         self.ledger, self.desk = Ledger(self.cluster, self.caches.scenes), Desk(NOW)
         self.events, self.tracer = Events(self.cluster, "test"), Silent()
-        self.keeping, self.traffic = Pace(1, 1.0), Traffic()
+        self.keeping, self.traffic = Pace(1, 1.0), Noted()
         self.vendors = SimpleNamespace(capabilities=lambda provider: capabilities())
 
         self.woken: list[tuple[object, object, float]] = []
@@ -121,6 +132,7 @@ def test_a_result_wakes_who_waits_for_it(
     stand.desk.offers = {Key("stories", "flux"): {"uid-fox": [replace(an_offer("next/image"), after=waited_for)]}}
     keep(stand, monkeypatch, lambda: OutputUnreachable("503"))
     assert [(kind, later) for kind, _, later in stand.woken[: len(expected)]] == expected
+    assert stand.traffic.first == ([StepId("uid-next", StepKind.IMAGE)] if after is StepKind.IMAGE else [])
 
 
 def test_a_host_that_is_down_leaves_the_result_held_and_nothing_counted(

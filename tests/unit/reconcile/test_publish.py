@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from storyjob.api.storyjob import StoryJob
 from storyjob.cluster.errors import TestFailed, Unavailable
 from storyjob.cluster.events import Events
 from storyjob.cluster.resources import STORYJOBS
@@ -28,11 +29,14 @@ class Stand:
         self.events, self.traffic = Events(self.cluster, "test"), Traffic()
         self.story = a_story()
         body = self.story.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
-        self.cluster.put(STORYJOBS, body)
+        self.story = StoryJob.model_validate(self.cluster.put(STORYJOBS, {"status": {}} | body))
         self.woken: list[tuple[Kind, float]] = []
 
     def enqueue(self, kind: Kind, key: Any, after: float = 0.0) -> None:
         self.woken.append((kind, after))
+
+    def enqueue_at(self, kind: Kind, key: Any, moment: Any) -> None:
+        """When the film is tried again is not looked at here."""
 
     def publish(self, phase: str) -> None:
         status = self.story.status.model_copy(update={"phase": phase, "observed_generation": 1})
@@ -52,3 +56,16 @@ def test_any_other_trouble_is_the_reconciles_own() -> None:
     stand.cluster.fails["json_patch"] = Unavailable("no answer")
     with pytest.raises(Unavailable):
         stand.publish("Pending")
+
+
+def test_a_film_that_failed_is_counted_with_the_next_try_when_the_first_one_met_a_newer_story() -> None:
+    stand = Stand()
+    stand.desk.film(stand.story.metadata.uid).error = "ffmpeg ended with 1"
+    stand.cluster.fails["json_patch"] = TestFailed("an annotation came first")
+    stand.publish("Finalizing")
+    assert stand.desk.film(stand.story.metadata.uid).error == "ffmpeg ended with 1"
+    stand.cluster.fails.clear()
+    stand.publish("Finalizing")
+    written = next(iter(stand.cluster.objects[STORYJOBS.plural].values()))["status"]
+    assert (written["filmFailures"], written["filmError"]) == (1, "ffmpeg ended with 1")
+    assert stand.desk.film(stand.story.metadata.uid).error is None
