@@ -77,11 +77,15 @@ async def _keep_found(world: World, attempt: AttemptRef, step: StepStatus, resul
 async def take(world: World, attempt: AttemptRef, action: Take) -> None:
     """Take over the job that a person named, unless it is known to be another attempt's: each is paid for by itself."""
     mark = resolution_mark(action.order.text)
-    if (owner := dict(_taken(world, attempt)).get(action.job_id)) is not None:
+
+    def turn(step: StepStatus) -> StepStatus:
+        # Looked at with each try to write it: the other attempt may have heard of its job only now.
+        if (owner := dict(_taken(world, attempt)).get(action.job_id)) is None:
+            return turns.take(step, action.job_id, mark, now())
         message = f"{action.job_id} is the job of {owner}, so it cannot be this one's; name another or say resubmit"
-        await remember(world, attempt, lambda step: turns.decline(step, message, mark, now()))
-        return
-    await remember(world, attempt, lambda step: turns.take(step, action.job_id, mark, now()))
+        return turns.decline(step, message, mark, now())
+
+    await remember(world, attempt, turn)
 
 
 async def abandon(world: World, attempt: AttemptRef, action: Abandon) -> None:

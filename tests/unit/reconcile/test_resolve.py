@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from storyjob.api.scene import Scene, StepStatus
 from storyjob.api.step import StepKind, StepPhase
 from storyjob.cluster.cache import Cache
+from storyjob.cluster.errors import Unavailable
 from storyjob.cluster.events import Events
 from storyjob.cluster.ledger import Ledger
 from storyjob.planning.actions import Order, Take
@@ -24,8 +25,11 @@ from support.virtual_time import run
 STORY = a_story(story_scene("forest"), story_scene("lake"))
 
 
-def after_naming(job_id: str, *, of_lake: str | None) -> StepStatus:
-    """Name a job for the forest's lost picture, while the lake's has one; return how the forest's stands."""
+def after_naming(job_id: str, *, of_lake: str | None, heard: str | None = None) -> StepStatus:
+    """Name a job for the forest's lost picture, while the lake's has one; return how the forest's stands.
+
+    With ``heard`` the first try to write it fails, and the lake's picture hears of its job before the next.
+    """
     scenes = [
         a_scene(scene_spec("fox", STORY.spec, 0), {StepKind.IMAGE: _lost()}),
         a_scene(scene_spec("fox", STORY.spec, 1), {StepKind.IMAGE: _running(of_lake)}),
@@ -33,6 +37,8 @@ def after_naming(job_id: str, *, of_lake: str | None) -> StepStatus:
     cluster, cache = SceneCluster(*scenes), Cache[Scene]()
     for scene in scenes:
         cache.put(cluster.now(scene.metadata.name))
+    if heard is not None:
+        _hear_at_the_first_try(cluster, cache, scenes[1], heard)
     world = SimpleNamespace(
         caches=SimpleNamespace(scenes=cache),
         ledger=Ledger(cluster, cache),
@@ -42,6 +48,19 @@ def after_naming(job_id: str, *, of_lake: str | None) -> StepStatus:
     attempt = AttemptRef.of(cluster.now("fox-forest"), StepKind.IMAGE)
     run(take(cast(World, world), attempt, Take(job_id, Order(job_id, f"{job_id} it is"))))
     return cluster.now("fox-forest").step(StepKind.IMAGE)
+
+
+def _hear_at_the_first_try(cluster: SceneCluster, cache: Cache[Scene], lake: Scene, job_id: str) -> None:
+    patch, tries = cluster.json_patch, iter([1])
+
+    async def json_patch(*args: Any, **named: Any) -> Any:
+        if next(tries, None) is None:
+            return await patch(*args, **named)
+        newer = lake.metadata.model_copy(update={"resource_version": "1000"})
+        cache.put(a_scene(lake.spec, {StepKind.IMAGE: _running(job_id)}).model_copy(update={"metadata": newer}))
+        raise Unavailable("no answer")
+
+    cluster.json_patch = json_patch  # type: ignore[method-assign]
 
 
 def _lost() -> StepStatus:
@@ -63,6 +82,12 @@ def test_a_job_that_another_attempt_has_is_not() -> None:
     assert (step.phase, step.job_id) == (StepPhase.OUTCOME_UNKNOWN, None)
     assert "job-1 is the job of fox-lake image" in str(step.message)
     assert step.resolution == "job-1 it is", "so that it is not tried again for ever"
+
+
+def test_nor_is_one_that_another_attempt_heard_of_while_it_was_written() -> None:
+    step = after_naming("job-1", of_lake=None, heard="job-1")
+    assert (step.phase, step.job_id) == (StepPhase.OUTCOME_UNKNOWN, None)
+    assert "job-1 is the job of fox-lake image" in str(step.message)
 
 
 def test_a_lost_job_is_none_of_an_earlier_attempt() -> None:
